@@ -1,0 +1,71 @@
+"""Where a task's text comes from: the `task.NAME` and `prepare` blocks of params.yaml.
+
+In: nothing.  Out: TaskConfig, PrepareConfig, the three sources.  Imports: pydantic alone.
+"""
+
+from dataclasses import field
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+Name = Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class EmbeddedSource:
+    """Text that this project's own code generates."""
+
+    kind: Literal["embedded"]
+    generator: Literal["emotion", "hiding", "thematic"]
+    rows: Annotated[int, Field(ge=20)] = 4000
+
+
+@dataclass(frozen=True, config=STRICT)
+class FileSource:
+    """A CSV, TSV, JSONL or Parquet file; `sha256`, where given, must be the file's."""
+
+    kind: Literal["file"]
+    path: Name
+    text: Name = "text"
+    label: Name = "label"
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class HubSource:
+    """A Hugging Face dataset at a pinned revision; the rows of all `splits` are pooled and split anew."""
+
+    kind: Literal["hub"]
+    dataset: Name
+    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
+    name: str | None = None
+    splits: list[Name] = field(default_factory=lambda: ["train"])
+    text: Name = "text"
+    label: Name = "label"
+
+
+@dataclass(frozen=True, config=STRICT)
+class TaskConfig:
+    """One task (block `task.NAME`).
+
+    `labels` are the class names in class order. `values` maps a value of the source's label column to a class name,
+    where the two differ; a value that is neither is an error.
+    """
+
+    labels: Annotated[list[Name], Field(min_length=2)]
+    source: Annotated[EmbeddedSource | FileSource | HubSource, Field(discriminator="kind")]
+    values: dict[str, str] = field(default_factory=dict)
+    limit: Annotated[int, Field(ge=20)] | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class PrepareConfig:
+    """Cleaning and splitting (block `prepare`): `split` is train : validation : test."""
+
+    balance: bool = True
+    split: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=3, max_length=3)] = field(
+        default_factory=lambda: [6, 2, 2]
+    )
+    max_characters: Annotated[int, Field(ge=1)] = 20_000

@@ -1,0 +1,73 @@
+"""What a student is and how it is trained: the `embed` and `student` blocks of params.yaml.
+
+In: nothing.  Out: EmbedConfig, StudentConfig and their parts.  Imports: pydantic alone.
+"""
+
+from dataclasses import field
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class EmbedConfig:
+    """The frozen features of a text (block `embed`).
+
+    `corpus`: TF-IDF fitted on the training split, truncated SVD.  `static`: mean of the token-embedding table of
+    `checkpoint`.  `encoder`: mean-pooled last hidden state of `checkpoint`.
+    """
+
+    kind: Literal["corpus", "static", "encoder"] = "corpus"
+    dimensions: Annotated[int, Field(ge=1)] = 768
+    min_document_frequency: Annotated[int, Field(ge=1)] = 2
+    max_ngram: Annotated[int, Field(ge=1, le=5)] = 2
+    checkpoint: str | None = None
+    revision: str | None = None
+    max_length: Annotated[int, Field(ge=1)] = 256
+
+
+@dataclass(frozen=True, config=STRICT)
+class CircuitConfig:
+    """The circuit: equations 15 to 23 of the paper."""
+
+    qubits: Annotated[int, Field(ge=2, le=30)] = 11
+    layers: Annotated[int, Field(ge=1)] = 4
+    entanglement: Literal["chain", "ring"] = "chain"
+    rotations: Literal["triple", "tied"] = "triple"
+    readout: Literal["linear", "first"] = "linear"
+
+
+@dataclass(frozen=True, config=STRICT)
+class LossConfig:
+    """The loss, equation 24: `soft` * (kl * KL + js * JS) + `hard` * CE; a weight of 0 switches its term off."""
+
+    soft: NotNegative = 0.9
+    hard: NotNegative = 0.1
+    kl: NotNegative = 1.0
+    js: NotNegative = 1.0
+    temperature: Positive = 1.0
+
+
+@dataclass(frozen=True, config=STRICT)
+class StudentConfig:
+    """A student and its training (block `student`)."""
+
+    circuit: CircuitConfig = field(default_factory=CircuitConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    engine: Literal["auto", "fused", "default.qubit", "lightning.qubit", "lightning.gpu"] = "fused"
+    precision: Literal["float32", "float64"] = "float32"
+    learning_rate: Positive = 0.003
+    schedule: Literal["constant", "cosine"] = "cosine"
+    weight_decay: NotNegative = 0.0
+    clip_norm: Positive | None = None
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    epochs: Annotated[int, Field(ge=1)] = 6
+    patience: Annotated[int, Field(ge=1)] | None = None
+    seeds: Annotated[int, Field(ge=1)] = 5
+    encoding_scale: Positive = 0.3
+    angle_scale: NotNegative = 0.3

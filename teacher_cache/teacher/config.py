@@ -1,0 +1,82 @@
+"""What a teacher is: the parts of a `teacher.NAME` block of params.yaml.
+
+In: nothing.  Out: BaseConfig, FinetuneConfig, CaptureConfig, TeacherConfig.  Imports: pydantic alone, never torch.
+"""
+
+from dataclasses import field
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Dtype = Literal["float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class LocalBase:
+    """A small causal language model that the `base` stage trains from scratch on a task's unlabelled training text."""
+
+    kind: Literal["local"]
+    architecture: Literal["bloom", "opt", "llama"]
+    layers: Count = 2
+    width: Count = 128
+    heads: Count = 4
+    vocabulary: Annotated[int, Field(ge=300)] = 4000
+    epochs: Annotated[int, Field(ge=0)] = 2
+    batch_size: Count = 32
+    learning_rate: Positive = 1e-3
+    max_length: Count = 64
+
+
+@dataclass(frozen=True, config=STRICT)
+class HubBase:
+    """A pretrained model: a hub id with its pinned revision (40 hex digits), or a local folder."""
+
+    kind: Literal["hub"]
+    model: Annotated[str, Field(min_length=1)]
+    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")] | None = None
+    dtype: Dtype = "bfloat16"
+
+
+@dataclass(frozen=True, config=STRICT)
+class FinetuneConfig:
+    """LoRA fine-tuning of a base as a sequence classifier (stage `finetune`)."""
+
+    rank: Count = 16
+    alpha: Positive = 32.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    train_embeddings: bool = False
+    epochs: Count = 3
+    batch_size: Count = 32
+    gradient_accumulation: Count = 1
+    learning_rate: Positive = 1e-3
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    clip_norm: Positive = 1.0
+    patience: Count = 2
+    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    gradient_checkpointing: bool = False
+    max_length: Count = 64
+    prompt: str = "{text}"
+
+
+@dataclass(frozen=True, config=STRICT)
+class CaptureConfig:
+    """One pass of the fine-tuned teacher over every example (stage `cache_teacher`)."""
+
+    rows_per_part: Count = 2048
+    tokens_per_batch: Count = 4096
+    dtype: Dtype = "float32"
+    hidden_layers: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, config=STRICT)
+class TeacherConfig:
+    """One teacher (block `teacher.NAME`): one part per stage."""
+
+    base: Annotated[LocalBase | HubBase, Field(discriminator="kind")]
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    cache_teacher: CaptureConfig = field(default_factory=CaptureConfig)
