@@ -1,0 +1,83 @@
+"""The loss that the student is trained with: equation 24.
+
+In: scores, teacher probabilities, labels.  Out: losses per row, distillation_loss().  Imports: jax.
+
+Every value and gradient is finite for finite scores, also where a teacher's probability is exactly 0 or 1.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from student_jax.config import LossConfig
+
+Rows = Float[Array, " rows"]
+Table = Float[Array, "rows classes"]
+
+
+def distillation_loss(
+    scores: Table, teacher_logits: Table, labels: Int[Array, " rows"], config: LossConfig
+) -> Float[Array, ""]:
+    """Mean over rows of soft * T^2 * (kl * KL(f || q) + js * JS(f, q)) + hard * CE(y, q).
+
+    f and q of the soft part are softened at the temperature T; its square keeps the size of the soft gradients
+    independent of T (Hinton et al. 2015, arXiv:1503.02531, section 2). CE takes the scores as they are. A term whose
+    weight is 0 is not computed.
+
+    Args:
+        scores: the student's unnormalised scores.
+        teacher_logits: the teacher's raw logits.
+        labels: true classes.
+        config: weights (lambda1 = `soft`, lambda2 = `hard` of equation 24) and temperature.
+
+    Returns:
+        The loss in nats, >= 0.
+    """
+    softened = scores / config.temperature
+    teacher = jax.nn.softmax(teacher_logits / config.temperature)
+    soft = config.soft * config.temperature**2
+    terms = (
+        (soft * config.kl, lambda: kullback_leibler(softened, teacher)),
+        (soft * config.js, lambda: jensen_shannon(softened, teacher)),
+        (config.hard, lambda: cross_entropy(scores, labels)),
+    )
+    losses = [weight * compute().mean() for weight, compute in terms if weight > 0]
+    return sum(losses, start=jnp.zeros((), scores.dtype))
+
+
+def kullback_leibler(scores: Table, teacher: Table) -> Rows:
+    """KL(f || q) = sum_i f_i log(f_i / q_i) of each row in nats, with q = softmax(scores).
+
+    Args:
+        scores: the student's scores.
+        teacher: probabilities f; rows sum to 1, zeros allowed.
+    """
+    return jnp.sum(teacher * (_log(teacher) - jax.nn.log_softmax(scores)), axis=-1)
+
+
+def jensen_shannon(scores: Table, teacher: Table) -> Rows:
+    """JS(f, q) = (KL(f || m) + KL(q || m)) / 2 of each row in nats, with q = softmax(scores) and m = (f + q) / 2.
+
+    By log(f / m) = log 2 - softplus(log q - log f), and the same with f and q exchanged, no sum f + q is formed that
+    could be 0. At most log 2.
+
+    Args:
+        scores: the student's scores.
+        teacher: probabilities f; rows sum to 1, zeros allowed.
+    """
+    log_student = jax.nn.log_softmax(scores)
+    difference = log_student - _log(teacher)
+    of_teacher = teacher * (jnp.log(2.0) - jax.nn.softplus(difference))
+    of_student = jnp.exp(log_student) * (jnp.log(2.0) - jax.nn.softplus(-difference))
+    return jnp.sum(of_teacher + of_student, axis=-1) / 2
+
+
+def cross_entropy(scores: Table, labels: Int[Array, " rows"]) -> Rows:
+    """CE(y, q) = -log q_y of each row in nats, with q = softmax(scores)."""
+    log_student = jax.nn.log_softmax(scores)
+    return -jnp.take_along_axis(log_student, labels[:, None], axis=-1)[:, 0]
+
+
+def _log(probabilities: Table) -> Table:
+    """Logarithm with the dtype's smallest number in place of 0: what multiplies it is then 0, or vanishes beside 1."""
+    return jnp.log(jnp.maximum(probabilities, jnp.finfo(probabilities.dtype).tiny))
