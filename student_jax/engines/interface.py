@@ -1,0 +1,36 @@
+"""What an engine is: (z, angles) -> expectation values, a pure function that JAX can jit, differentiate and vmap.
+
+In: nothing.  Out: Engine, check_shapes(), require_precision().  Imports: jax.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import jax
+from jaxtyping import Array, DTypeLike, Float
+
+from student_jax.circuit import Angles, angle_shapes
+from student_jax.config import CircuitConfig
+from teacher_cache.errors import UserError
+
+Engine: TypeAlias = Callable[[Float[Array, "batch qubits"], Angles], Float[Array, "batch outputs"]]
+
+
+def check_shapes(circuit: CircuitConfig, z: Float[Array, "batch qubits"], angles: Angles) -> None:
+    """Raise a ValueError where `z` or `angles` do not have the shapes of `circuit`."""
+    if z.ndim != 2 or z.shape[1] != circuit.qubits:
+        raise ValueError(f"z must have shape (batch, {circuit.qubits}), got {z.shape}")
+    for name, array, shape in zip(Angles._fields, angles, angle_shapes(circuit), strict=True):
+        if array.shape != shape:
+            raise ValueError(f"angles.{name} must have shape {shape}, got {array.shape}")
+
+
+def require_precision(precision: str) -> DTypeLike:
+    """The dtype called `precision`.
+
+    Raises:
+        UserError: float64 where JAX would silently compute in float32.
+    """
+    if precision == "float64" and not jax.config.jax_enable_x64:
+        raise UserError("precision float64 needs JAX's 64-bit mode, got 32-bit; set JAX_ENABLE_X64=1")
+    return jax.numpy.dtype(precision)
