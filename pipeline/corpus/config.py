@@ -51,7 +51,8 @@ class TaskConfig:
     """One task (block `task.NAME`).
 
     `labels` are the class names in class order. `values` maps a value of the source's label column to a class name,
-    where the two differ; a value that is neither is an error.
+    where the two differ; a value that is neither is an error. `limit` is the number of texts to keep at most, equally
+    many per class.
     """
 
     labels: Annotated[list[Name], Field(min_length=2)]
@@ -59,10 +60,20 @@ class TaskConfig:
     values: dict[str, str] = field(default_factory=dict)
     limit: Annotated[int, Field(ge=20)] | None = None
 
+    def __post_init__(self) -> None:
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels must differ from one another")
+        if unknown := sorted(set(self.values.values()) - set(self.labels)):
+            raise ValueError(f"values must map to one of labels ({', '.join(self.labels)}), not to {unknown[0]}")
+
 
 @dataclass(frozen=True, config=STRICT)
 class PrepareConfig:
-    """Cleaning and splitting (block `prepare`): `split` is train : validation : test."""
+    """Cleaning and splitting (block `prepare`).
+
+    `balance` drops the surplus of the larger classes; `split` is train : validation : test; a text of more than
+    `max_characters` after normalisation is dropped.
+    """
 
     balance: bool = True
     split: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=3, max_length=3)] = field(

@@ -1,0 +1,55 @@
+"""Sentences that hide a secret (stego) among sentences that do not (cover), both of the same language model.
+
+In: number of texts, seed.  Out: generate(), decode(), secret().  Imports: numpy.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+
+from pipeline.corpus.embedded import emotion, thematic
+from pipeline.corpus.embedded.ngram import NgramModel
+from pipeline.corpus.embedded.stegano import Embedder
+
+LABELS = ("cover", "stego")
+SHORTEST, LONGEST = 9, 14
+CANDIDATES = 8
+WEIGHTS = (0.05, 0.35, 0.60)
+MODEL_TEXTS, MODEL_SEED = 3000, 0
+
+
+@cache
+def load_embedder() -> Embedder:
+    """The embedder that sender and receiver share: its model is fitted on texts of the other two tasks."""
+    texts = [text for task in (emotion, thematic) for text, _ in task.generate(MODEL_TEXTS, MODEL_SEED)]
+    return Embedder(
+        NgramModel([s for text in texts for s in split_sentences(text)], WEIGHTS), CANDIDATES, SHORTEST, LONGEST
+    )
+
+
+def split_sentences(text: str) -> list[list[str]]:
+    """Every two neighbouring clauses of `text` as one sentence of words."""
+    clauses = [clause.split() for clause in re.split(r"[.,]", text)]
+    return [first + second for first, second in zip(clauses, clauses[1:], strict=False)]
+
+
+def secret(seed: int) -> Iterator[str]:
+    """An endless random message, "0" and "1"."""
+    random = np.random.default_rng((seed, 1))
+    while True:
+        yield from (str(bit) for bit in random.integers(2, size=4096))
+
+
+def generate(rows: int, seed: int) -> list[tuple[str, str]]:
+    """`rows` pairs (text, label), the classes taking turns; the stego texts carry secret(seed) from its beginning."""
+    embedder, random, bits = load_embedder(), np.random.default_rng((seed, 0)), secret(seed)
+    return [
+        (embedder.hide(bits), "stego") if index % 2 else (embedder.sample(random), "cover") for index in range(rows)
+    ]
+
+
+def decode(text: str) -> str:
+    """The bits that a stego `text` carries."""
+    return load_embedder().reveal(text)
