@@ -31,6 +31,6 @@ def require_precision(precision: str) -> DTypeLike:
     Raises:
         UserError: float64 where JAX would silently compute in float32.
     """
-    if precision == "float64" and not jax.config.jax_enable_x64:
+    if precision == "float64" and not jax.config.read("jax_enable_x64"):
         raise UserError("precision float64 needs JAX's 64-bit mode, got 32-bit; set JAX_ENABLE_X64=1")
     return jax.numpy.dtype(precision)
