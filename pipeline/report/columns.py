@@ -1,0 +1,85 @@
+"""What a table is: named columns with a unit, rows of plain values; shown rounded, written to CSV in full.
+
+In: plain values.  Out: Column, Table, columns that many tables share.  Imports: the standard library alone.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Kind = Literal["text", "count", "fraction", "nats", "seconds", "mebibytes"]
+
+# Four decimals are what the paper's tables 4 to 8 print.
+_FORMATS: Mapping[Kind, str] = {
+    "count": ",d",
+    "fraction": ".4f",
+    "nats": ".4f",
+    "seconds": ",.1f",
+    "mebibytes": ",.0f",
+}
+_MISSING = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `key` names it in CSV, `title` (with its unit) on the page."""
+
+    key: str
+    title: str
+    kind: Kind = "text"
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are aligned and sorted as numbers."""
+        return self.kind != "text"
+
+    def show(self, value: Any) -> str:
+        """`value` as a reader sees it: rounded, thousands separated, a dash where there is none."""
+        if value is None:
+            return _MISSING
+        return format(value, _FORMATS[self.kind]) if self.is_number else str(value)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of values, one per column; None is a value that does not exist."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    @classmethod
+    def build(cls, name: str, title: str, columns: Iterable[Column], records: Iterable[Mapping[str, Any]]) -> "Table":
+        """Put each record's values in the columns' order; a key that a record lacks becomes None."""
+        columns = tuple(columns)
+        rows = tuple(tuple(record.get(column.key) for column in columns) for record in records)
+        return cls(name, title, columns, rows)
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as dicts by column key."""
+        return [dict(zip((column.key for column in self.columns), row, strict=True)) for row in self.rows]
+
+    def only(self, **wanted: Any) -> "Table":
+        """The rows whose columns named in `wanted` have those values."""
+        kept = (record for record in self.records() if all(record[key] == value for key, value in wanted.items()))
+        return replace(self, rows=tuple(tuple(record.values()) for record in kept))
+
+    def to_csv(self) -> str:
+        """CSV with a header of column keys; numbers in full precision, None empty, lines end with LF."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(column.key for column in self.columns)
+        writer.writerows(self.rows)
+        return text.getvalue()
+
+
+TASK, TEACHER = Column("task", "Task"), Column("teacher", "Teacher")
+EPOCHS = (
+    Column("epoch", "Epoch", "count"),
+    Column("train_loss", "Training loss (nats)", "nats"),
+    Column("validation_loss", "Validation loss (nats)", "nats"),
+    Column("validation_accuracy", "Validation accuracy", "fraction"),
+)

@@ -1,0 +1,182 @@
+"""The report's figures, each drawn from the very table that a reader can download with it.
+
+In: tables, already narrowed to what a figure shows.  Out: Figure, one function per figure.  Imports: matplotlib, NumPy.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
+
+from pipeline.report.columns import Table
+from pipeline.report.svg import CONTROL, INK, STUDENT, SURFACE, TEACHER, draw_svg
+
+_MARKS: dict[str, dict[str, Any]] = {
+    "teacher": {"color": TEACHER, "marker": "s", "markerfacecolor": SURFACE, "markeredgewidth": 1.6},
+    "student": {"color": STUDENT, "marker": "o"},
+    "control": {"color": CONTROL, "marker": "D", "markersize": 5},
+}
+Rows = Sequence[Mapping[str, Any]]
+_ROW = 42  # height of one row of dots and of the name above it
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing for the page; `name` is unique on it, `description` says in words what it shows."""
+
+    name: str
+    title: str
+    description: str
+    svg: str
+    table: Table
+
+
+def draw_accuracy(name: str, title: str, table: Table) -> Figure:
+    """Accuracy of teacher and student, one row per task and teacher, of a `metrics` table of one split."""
+    records = table.records()
+    pairs = list(dict.fromkeys((record["task"], record["teacher"]) for record in records))
+
+    def paint(canvas: Canvas) -> None:
+        axes = _prepare_rows(canvas, [f"{task} · {teacher}" for task, teacher in pairs])
+        for model in ("teacher", "student"):
+            rows = [record for record in records if record["model"] == model]
+            places = [pairs.index((record["task"], record["teacher"])) for record in rows]
+            _plot_dots(axes, rows, places, model, model)
+        canvas.legend(loc="outside upper left", ncols=2)
+
+    description = (
+        "Squares: teacher. Dots: student, mean over its seeds; the bar is the 95 % interval of that mean, where there "
+        "are several seeds."
+    )
+    return Figure(name, title, description, draw_svg(name, 90 + _ROW * len(pairs), paint), table)
+
+
+def draw_controls(name: str, title: str, table: Table, titles: Mapping[str, str]) -> Figure:
+    """Accuracy of the student and of its controls, of a `controls` table of one task and teacher."""
+    records = table.records()
+
+    def paint(canvas: Canvas) -> None:
+        axes = _prepare_rows(canvas, [titles[record["model"]] for record in records])
+        student = records[0]
+        if student["accuracy_low"] is not None:
+            axes.axvspan(student["accuracy_low"], student["accuracy_high"], color=STUDENT, alpha=0.14, linewidth=0)
+        for place, record in enumerate(records):
+            _plot_dots(axes, [record], [place], "student" if record is student else "control")
+
+    description = "Dots: mean over the seeds; bars: 95 % intervals of the means. The band is the student's interval."
+    return Figure(name, title, description, draw_svg(name, 64 + _ROW * len(records), paint), table)
+
+
+def draw_training(name: str, title: str, table: Table, best_epoch: int | None = None) -> Figure:
+    """Loss and validation accuracy by epoch: each seed thin, their mean thick; a teacher's table has no seeds."""
+    seeds: dict[Any, list[dict[str, Any]]] = {}
+    for record in table.records():
+        seeds.setdefault(record.get("seed"), []).append(record)
+    colour = TEACHER if best_epoch is not None else STUDENT
+
+    def paint(canvas: Canvas) -> None:
+        loss, accuracy = canvas.subplots(2, sharex=True, height_ratios=(3, 2))
+        _plot_epochs(loss, seeds, "train_loss", "training", color=CONTROL, linestyle="--")
+        _plot_epochs(loss, seeds, "validation_loss", "validation", color=colour)
+        _plot_epochs(accuracy, seeds, "validation_accuracy", None, color=colour)
+        if best_epoch is not None:
+            for axes in (loss, accuracy):
+                axes.axvline(best_epoch, color=INK, linestyle=":", linewidth=1.2)
+        loss.set_ylabel("Loss (nats)")
+        accuracy.set_ylabel("Accuracy\n(validation)")
+        accuracy.set_xlabel("Epoch")
+        accuracy.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        canvas.legend(loc="outside upper left", ncols=2)
+
+    return Figure(name, title, _describe_training(seeds, best_epoch), draw_svg(name, 330, paint), table)
+
+
+def draw_reliability(name: str, title: str, table: Table, errors: Mapping[str, float]) -> Figure:
+    """Accuracy against confidence above, share of the texts below, of a `reliability` table of one task and teacher.
+
+    `errors` holds the expected calibration error of each model, for the description.
+    """
+    records = table.records()
+
+    def paint(canvas: Canvas) -> None:
+        calibration, share = canvas.subplots(2, sharex=True, height_ratios=(3, 1))
+        low = min(min(record["confidence"], record["accuracy"]) for record in records)
+        calibration.plot([low, 1], [low, 1], color=INK, linestyle=":", linewidth=1.2, label="calibrated")
+        for model in ("teacher", "student"):
+            rows = [record for record in records if record["model"] == model]
+            confidence, counts = [row["confidence"] for row in rows], np.array([row["count"] for row in rows])
+            style = _MARKS[model] | {"linewidth": 1.2, "markersize": 5}
+            calibration.plot(confidence, [row["accuracy"] for row in rows], label=model, **style)
+            share.plot(confidence, counts / counts.sum(), **style)
+        calibration.set_ylabel("Accuracy")
+        share.set_ylabel("Share\nof texts")
+        share.set_ylim(bottom=0)
+        share.set_xlabel("Confidence (probability of the predicted class)")
+        canvas.legend(loc="outside upper left", ncols=3)
+
+    described = ", ".join(f"{model} {error:.4f}" for model, error in errors.items())
+    description = f"Below the dotted line a model is too sure of itself. Expected calibration error: {described}."
+    return Figure(name, title, description, draw_svg(name, 380, paint), table)
+
+
+def draw_lengths(name: str, title: str, table: Table, median: float) -> Figure:
+    """Histogram of the texts' lengths, of a `lengths` table of one task."""
+    records = table.records()
+
+    def paint(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        edges = [*(record["from_words"] for record in records), records[-1]["to_words"]]
+        axes.stairs([record["count"] for record in records], edges, fill=True, color=STUDENT, alpha=0.55)
+        axes.axvline(median, color=INK, linestyle=":", linewidth=1.2)
+        axes.set_xlabel("Length (words)")
+        axes.set_ylabel("Texts")
+
+    description = f"The dotted line is the median, {median:g} words."
+    return Figure(name, title, description, draw_svg(name, 220, paint), table)
+
+
+def _prepare_rows(canvas: Canvas, names: Sequence[str]) -> Axes:
+    """Axes with one row per name, the name above the row, so that long names cost no width on a phone."""
+    axes = canvas.subplots()
+    for place, row_name in enumerate(names):
+        axes.text(0, place - 0.42, row_name, transform=axes.get_yaxis_transform(), va="center")
+        axes.axhline(place, color=INK, alpha=0.15, linewidth=0.8)
+    axes.set_ylim(len(names) - 0.5, -0.75)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("Accuracy (share of texts)")
+    axes.margins(x=0.08)
+    return axes
+
+
+def _plot_dots(axes: Axes, rows: Rows, places: Sequence[int], style: str, label: str = "") -> None:
+    for row, place in zip(rows, places, strict=True):
+        if row["accuracy_low"] is not None:
+            axes.hlines(place, row["accuracy_low"], row["accuracy_high"], color=_MARKS[style]["color"], linewidth=2.4)
+    axes.plot([row["accuracy"] for row in rows], places, linestyle="none", label=label, **_MARKS[style])
+
+
+def _plot_epochs(axes: Axes, seeds: Mapping[Any, Rows], key: str, label: str | None, **style: Any) -> None:
+    """Each seed's curve and, from two seeds on, their mean over those seeds that reached the epoch."""
+    by_epoch: dict[int, list[float]] = {}
+    for rows in seeds.values():
+        known = [(row["epoch"], row[key]) for row in rows if row[key] is not None]
+        for epoch, value in known:
+            by_epoch.setdefault(epoch, []).append(value)
+        if len(seeds) > 1:
+            axes.plot(*zip(*known, strict=True), **style | {"linewidth": 0.8, "alpha": 0.45})
+    epochs = sorted(by_epoch)
+    axes.plot(epochs, [np.mean(by_epoch[epoch]) for epoch in epochs], label=label, marker=".", **style)
+
+
+def _describe_training(seeds: Mapping[Any, Rows], best_epoch: int | None) -> str:
+    if best_epoch is None:
+        lines = f"Thick: mean of {len(seeds)} seeds; thin: each seed." if len(seeds) > 1 else "One seed."
+        final = float(np.mean([rows[-1]["validation_accuracy"] for rows in seeds.values()]))
+        return f"{lines} Validation accuracy after the last epoch: {final:.4f}."
+    best = next(row["validation_accuracy"] for rows in seeds.values() for row in rows if row["epoch"] == best_epoch)
+    return f"Dotted: the epoch that was kept, {best_epoch}, with a validation accuracy of {best:.4f}."

@@ -1,0 +1,68 @@
+"""What the controls say, in sentences that follow from the numbers alone.
+
+In: summaries.  Out: compare_controls, count_controls.  Imports: the standard library alone.
+
+Two means differ here where their 95 % intervals over the seeds do not overlap: a stricter rule than a test at 5 %.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.report.evaluation import Summary, has_interval
+from pipeline.report.results import CONTROLS
+
+_VERDICTS = ("better than", "not distinguishable from", "worse than")
+
+
+def compare_controls(summary: Summary) -> str | None:
+    """One sentence on the circuit with entanglement against each control; None where no control was trained."""
+    controls = _list_controls(summary)
+    if not controls:
+        return None
+    student = summary["metrics"]["test"]["student"]
+    if not has_interval(summary):
+        others = ", ".join(f"{CONTROLS[name]} {scores['accuracy']:.4f}" for name, scores in controls.items())
+        circuit = f"circuit with entanglement {student['accuracy']:.4f}"
+        return f"With one seed no difference can be claimed: {circuit}, {others}."
+    groups: dict[str, list[str]] = {verdict: [] for verdict in _VERDICTS}
+    for name, scores in controls.items():
+        groups[_judge(student, scores)].append(f"the {CONTROLS[name]} ({_show(scores)})")
+    parts = [f"{verdict} {_join(names)}" for verdict, names in groups.items() if names]
+    return f"The circuit with entanglement ({_show(student)}) is {'; '.join(parts)}."
+
+
+def count_controls(summaries: Sequence[Summary]) -> list[tuple[str, dict[str, int]]]:
+    """For each control, of how many students the circuit with entanglement is better, not distinguishable or worse."""
+    counts: dict[str, dict[str, int]] = {}
+    for summary in summaries:
+        if has_interval(summary):
+            for name, scores in _list_controls(summary).items():
+                tally = counts.setdefault(name, dict.fromkeys(_VERDICTS, 0))
+                tally[_judge(summary["metrics"]["test"]["student"], scores)] += 1
+    return [(title, counts[name]) for name, title in CONTROLS.items() if name in counts]
+
+
+def sampling_margin(summary: Summary) -> tuple[int, float]:
+    """Test texts, and the half width of the 95 % interval that drawing them puts around the student's accuracy."""
+    texts = sum(sum(row) for row in summary["confusion"]["student"])
+    accuracy = summary["metrics"]["test"]["student"]["accuracy"]
+    return texts, 1.96 * (accuracy * (1 - accuracy) / texts) ** 0.5
+
+
+def _list_controls(summary: Summary) -> dict[str, Mapping[str, Any]]:
+    controls = summary.get("controls") or {}
+    return {name: controls[name]["test"] for name in CONTROLS if name in controls}
+
+
+def _judge(student: Mapping[str, Any], control: Mapping[str, Any]) -> str:
+    if student["accuracy_low"] > control["accuracy_high"]:
+        return _VERDICTS[0]
+    return _VERDICTS[2] if student["accuracy_high"] < control["accuracy_low"] else _VERDICTS[1]
+
+
+def _show(scores: Mapping[str, Any]) -> str:
+    return f"{scores['accuracy']:.4f}, {scores['accuracy_low']:.4f} to {scores['accuracy_high']:.4f}"
+
+
+def _join(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,149 @@
+"""The report: one index.html that needs nothing else, and its tables as CSV beside it.
+
+In: summaries, each with its drawn circuit.  Out: build_report.  Imports: jinja2, matplotlib; no torch, no jax.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipeline.report import figures
+from pipeline.report.columns import Table
+from pipeline.report.evaluation import Summary, check_summaries, has_interval, name_pair
+from pipeline.report.figures import Figure
+from pipeline.report.findings import compare_controls, count_controls, sampling_margin
+from pipeline.report.provenance import list_machines
+from pipeline.report.results import CONTROLS
+from pipeline.report.svg import inline_svg
+from pipeline.report.tables import build_tables, write_tables
+
+_FOLDER = Path(__file__).parent
+_TITLES = {"student": "circuit with entanglement"} | CONTROLS
+
+
+@dataclass(frozen=True)
+class Pair:
+    """All that the page shows of one task and teacher."""
+
+    index: int
+    task: str
+    teacher: str
+    summary: Summary
+    finetune: Figure
+    training: Figure
+    reliability: Figure
+    confusion: Table
+    controls: Figure | None
+    finding: str | None
+    texts: int
+    margin: float
+
+
+def build_report(summaries: Sequence[tuple[Summary, str]], folder: Path) -> None:
+    """Write index.html and tables/*.csv into `folder`, which is empty; the caller publishes it.
+
+    Args:
+        summaries: what the stage evaluate wrote, and the text of the drawn circuit's SVG.
+        folder: exists and is empty.
+
+    Raises:
+        UserError: there is no summary, one is there twice, a number is not finite, or a circuit is not SVG.
+    """
+    plain = [summary for summary, _ in summaries]
+    check_summaries(plain)
+    tables = build_tables(plain)
+    page = _render(summaries, tables)
+    (folder / "index.html").write_text(page, encoding="utf-8", newline="")
+    write_tables(tables.values(), folder / "tables")
+
+
+def _render(summaries: Sequence[tuple[Summary, str]], tables: Mapping[str, Table]) -> str:
+    plain = [summary for summary, _ in summaries]
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"titles": _TITLES, "csv_address": _csv_address}
+    started = [record["started"] for summary in plain for record in summary["records"]]
+    return environment.get_template("page.html").render(
+        style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
+        script=Markup((_FOLDER / "page.js").read_text(encoding="utf-8")),
+        tables=tables,
+        tasks=list(dict.fromkeys(summary["task"] for summary in plain)),
+        teachers=list(dict.fromkeys(summary["teacher"] for summary in plain)),
+        newest=max(started, default=None),
+        accuracy=[_draw_accuracy(split, tables["metrics"]) for split in ("test", "validation")],
+        lengths=_draw_lengths(plain, tables["lengths"]),
+        pairs=[_show_pair(index, summary, tables) for index, summary in enumerate(plain)],
+        verdicts=count_controls(plain),
+        circuits=_group_circuits(summaries),
+        machines=list_machines(plain),
+        seeds=sorted({len(summary["seeds"]) for summary in plain}),
+        without_interval=[summary for summary in plain if not has_interval(summary)],
+    )
+
+
+def _csv_address(table: Table) -> str:
+    return f"data:text/csv;charset=utf-8,{quote(table.to_csv())}"
+
+
+def _draw_accuracy(split: str, metrics: Table) -> Figure:
+    return figures.draw_accuracy(f"accuracy-{split}", f"Accuracy, {split} split", metrics.only(split=split))
+
+
+def _draw_lengths(plain: Sequence[Summary], lengths: Table) -> dict[str, Figure]:
+    cards = {summary["task"]: summary["card"] for summary in plain}
+    return {
+        task: figures.draw_lengths(
+            f"lengths-{index}", f"Length of the texts, {task}", lengths.only(task=task), card["words"]["median"]
+        )
+        for index, (task, card) in enumerate(cards.items())
+    }
+
+
+def _show_pair(index: int, summary: Summary, tables: Mapping[str, Table]) -> Pair:
+    pair = name_pair(summary)
+    label = f"{summary['task']} · {summary['teacher']}"
+    scores = summary["metrics"]["test"]
+    errors = {model: scores[model]["ece"] for model in ("teacher", "student")}
+    controls = tables["controls"].only(**pair)
+    texts, margin = sampling_margin(summary)
+    best_epoch = summary["teacher_model"]["finetune"]["best_epoch"]
+    finetune, curves, reliability = (tables[name].only(**pair) for name in ("finetune", "curves", "reliability"))
+    return Pair(
+        index=index,
+        **pair,
+        summary=summary,
+        finetune=figures.draw_training(f"finetune-{index}", f"Fine-tuning, {label}", finetune, best_epoch),
+        training=figures.draw_training(f"training-{index}", f"Training, {label}", curves),
+        reliability=figures.draw_reliability(f"reliability-{index}", f"Reliability, {label}", reliability, errors),
+        confusion=tables["confusion"].only(**pair),
+        controls=figures.draw_controls(f"controls-{index}", label, controls, _TITLES) if controls.rows else None,
+        finding=compare_controls(summary),
+        texts=texts,
+        margin=margin,
+    )
+
+
+def _group_circuits(summaries: Sequence[tuple[Summary, str]]) -> list[dict[str, Any]]:
+    """Each different drawing once, with the students it stands for."""
+    students: dict[str, list[Summary]] = {}
+    for summary, drawing in summaries:
+        students.setdefault(drawing, []).append(summary)
+    return [
+        {
+            "name": f"circuit-{index}",
+            "svg": inline_svg(drawing, f"circuit-{index}"),
+            "students": group,
+            "settings": group[0]["student"]["config"]["circuit"],
+        }
+        for index, (drawing, group) in enumerate(students.items())
+    ]
