@@ -24,6 +24,7 @@ class LocalBase:
     layers: Count = 2
     width: Count = 128
     heads: Count = 4
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     vocabulary: Annotated[int, Field(ge=300)] = 4000
     epochs: Annotated[int, Field(ge=0)] = 2
     batch_size: Count = 32
@@ -33,7 +34,10 @@ class LocalBase:
 
 @dataclass(frozen=True, config=STRICT)
 class HubBase:
-    """A pretrained model: a hub id with its pinned revision (40 hex digits), or a local folder."""
+    """A pretrained model: a hub id with its pinned revision (40 hex digits), or a local folder.
+
+    `dtype` is that of its frozen weights in stage `finetune`, where half precision computes in half precision too.
+    """
 
     kind: Literal["hub"]
     model: Annotated[str, Field(min_length=1)]
@@ -57,10 +61,9 @@ class FinetuneConfig:
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     clip_norm: Positive = 1.0
     patience: Count = 2
-    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     gradient_checkpointing: bool = False
     max_length: Count = 64
-    prompt: str = "{text}"
+    prompt: Annotated[str, Field(pattern=r"\{text\}")] = "{text}"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -70,7 +73,6 @@ class CaptureConfig:
     rows_per_part: Count = 2048
     tokens_per_batch: Count = 4096
     dtype: Dtype = "float32"
-    hidden_layers: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,0 +1,150 @@
+"""Checkpoint folder -> tokenizer and sequence classifier; LoRA onto it; its adapter to and from safetensors.
+
+In: a folder of safetensors.  Out: load_tokenizer, tokenize, load_classifier, attach_lora, adapter_tensors,
+write_adapter_config, merge_adapter.  Imports: torch, transformers, peft.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from peft.utils import get_peft_model_state_dict
+from safetensors import safe_open
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerFast
+from transformers.utils import logging
+
+from teacher_cache.errors import UserError
+from teacher_cache.publish import write_json
+from teacher_cache.teacher.registry import embedding_module, lora_targets
+
+ADAPTER_WEIGHTS = "adapter_model.safetensors"  # peft's names: any tool of its family can load the folder
+ADAPTER_CONFIG = "adapter_config.json"
+RECORD = "finetune.json"
+
+# Their report of the untrained head and their progress bars would tell the user of faults that are none.
+logging.set_verbosity_error()
+logging.disable_progress_bar()
+
+
+def load_tokenizer(checkpoint: Path) -> Any:
+    """The checkpoint's tokenizer, padding and truncating on the right, always with a pad token.
+
+    Where it has none, its end-of-text token pads, else its unknown token. Both are safe: padding is masked, and
+    the classifier reads the last token that is not padding.
+
+    Raises:
+        UserError: the files make no tokenizer, or it has none of the three tokens.
+    """
+    # tokenizer.json says all by itself; the classes that AutoTokenizer picks by model type rebuild parts of it.
+    loader = PreTrainedTokenizerFast if (checkpoint / "tokenizer.json").is_file() else AutoTokenizer
+    try:
+        tokenizer = loader.from_pretrained(checkpoint, padding_side="right", truncation_side="right")
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise UserError(f"{checkpoint}: tokenizer cannot be loaded: {_first_line(error)}") from None
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    if tokenizer.pad_token is None:
+        raise UserError(f"{checkpoint}: tokenizer must have a pad, end-of-text or unknown token, got none of them")
+    return tokenizer
+
+
+def tokenize(tokenizer: Any, texts: Sequence[str], max_length: int, prompt: str = "{text}") -> list[list[int]]:
+    """At most `max_length` token ids of each text put into `prompt`; a special token's name in a text is plain text."""
+    prompted = [prompt.replace("{text}", text) for text in texts]
+    encoded = tokenizer(
+        prompted, truncation=True, max_length=max_length, split_special_tokens=True, return_attention_mask=False
+    )
+    return encoded["input_ids"]
+
+
+def load_classifier(checkpoint: Path, tokenizer: Any, classes: int, dtype: str, max_length: int) -> Any:
+    """The checkpoint as a sequence classifier with a fresh head, drawn from torch's global generator.
+
+    Raises:
+        UserError: transformers cannot load it without running its code, or `max_length` exceeds its positions.
+    """
+    try:
+        config = AutoConfig.from_pretrained(checkpoint, num_labels=classes, pad_token_id=tokenizer.pad_token_id)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            checkpoint, config=config, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise UserError(f"{checkpoint}: cannot be loaded as a classifier: {_first_line(error)}") from None
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None) or max_length
+    if max_length > positions:
+        raise UserError(f"finetune.max_length must be <= {positions}, the positions of the base, got {max_length}")
+    return model
+
+
+def attach_lora(model: Any, rank: int, alpha: float, dropout: float, train_embeddings: bool) -> PeftModel:
+    """`model` with trainable float32 LoRA matrices and head, and embeddings where asked; all else is frozen.
+
+    Source: Hu et al. 2021, arXiv:2106.09685; rank and targets as in the paper's section 5.
+    """
+    architecture = model.config.model_type
+    config = LoraConfig(
+        task_type=TaskType.SEQ_CLS,  # this makes peft train and save the head
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules=lora_targets(architecture),
+        modules_to_save=[embedding_module(architecture)] if train_embeddings else None,
+    )
+    adapted = get_peft_model(model, config)
+    for parameter in adapted.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()  # Adam's small steps are lost in half precision
+    return adapted
+
+
+def adapter_tensors(model: PeftModel) -> dict[str, torch.Tensor]:
+    """All that fine-tuning changed, by peft's names: LoRA matrices, head, trained embeddings."""
+    return get_peft_model_state_dict(model, save_embedding_layers=False)
+
+
+def write_adapter_config(model: PeftModel, folder: Path) -> None:
+    """Write peft's adapter_config.json, the same bytes on every machine."""
+    content = model.peft_config["default"].to_dict()
+    content |= {"inference_mode": True, "base_model_name_or_path": ""}  # a path would differ from place to place
+    write_json(folder / ADAPTER_CONFIG, {key: _in_order(value) for key, value in sorted(content.items())})
+
+
+def merge_adapter(model: Any, adapter: Path) -> Any:
+    """Base weights plus LoRA's scaled product, eq. 13: the fine-tuned classifier as one plain network.
+
+    Raises:
+        UserError: the adapter is missing, broken, of another base, or lacks its head.
+    """
+    names = read_adapter_names(adapter)
+    try:
+        adapted = PeftModel.from_pretrained(model, adapter)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"{adapter}: adapter does not fit the base: {_first_line(error)}") from None
+    expected = set(adapter_tensors(adapted))
+    if names != expected:
+        # peft itself passes over a head that was not saved, and would go on with a random one.
+        raise UserError(
+            f"{adapter}: adapter must hold exactly {len(expected)} tensors of this base; differing: "
+            f"{', '.join(sorted(names ^ expected)[:3])}; run stage finetune again"
+        )
+    return adapted.merge_and_unload()
+
+
+def read_adapter_names(adapter: Path) -> set[str]:
+    """Names of the tensors in the adapter's file."""
+    try:
+        with safe_open(adapter / ADAPTER_WEIGHTS, framework="pt") as tensors:
+            return set(tensors.keys())
+    except (OSError, json.JSONDecodeError) as error:
+        raise UserError(f"{adapter / ADAPTER_WEIGHTS} must exist: {_first_line(error)}; run stage finetune") from None
+
+
+def _in_order(value: Any) -> Any:
+    return sorted(value) if isinstance(value, set) else value
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

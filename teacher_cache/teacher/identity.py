@@ -1,0 +1,83 @@
+"""What a checkpoint folder is, by content: the refusals and the fields of identity.json.
+
+In: a folder with config.json, safetensors and tokenizer files.  Out: describe_checkpoint().
+Imports: safetensors, the standard library.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from teacher_cache.errors import UserError
+
+TOKENIZER_FILES = (
+    "added_tokens.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+)
+# Any one of these is enough to rebuild the tokenizer; the others of TOKENIZER_FILES only add to it.
+TOKENIZER_SOURCES = ("merges.txt", "spiece.model", "tokenizer.json", "tokenizer.model", "vocab.txt")
+
+
+def describe_checkpoint(folder: Path) -> dict[str, Any]:
+    """`architecture`, `parameters`, `weights_sha256` and `tokenizer_sha256` of the checkpoint in `folder`.
+
+    `weights_sha256` covers config.json, every safetensors file and their index: all that decides what the network
+    computes. Every byte is read, so that a checkpoint is known by what it holds and not by what it is called.
+
+    Raises:
+        UserError: config.json, safetensors weights or a tokenizer are missing, or a file of them cannot be read.
+    """
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        other = next((path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern)), "none")
+        raise UserError(
+            f"{folder}: weights must be safetensors (pickled weights could run code), got {other}; "
+            "convert the checkpoint, or pin a revision that has model.safetensors"
+        )
+    tokenizer = [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
+    if not any(path.name in TOKENIZER_SOURCES for path in tokenizer):
+        raise UserError(f"{folder}: one of {', '.join(TOKENIZER_SOURCES)} must exist, got no tokenizer")
+    return {
+        "architecture": _read_architecture(folder / "config.json"),
+        "parameters": sum(_count_parameters(path) for path in weights),
+        "weights_sha256": hash_files([folder / "config.json", *sorted(folder.glob("*.index.json")), *weights]),
+        "tokenizer_sha256": hash_files(tokenizer),
+    }
+
+
+def hash_files(paths: Sequence[Path]) -> str:
+    """SHA-256 over the names and the contents of `paths`, in their order."""
+    digests = []
+    for path in paths:
+        with path.open("rb") as stream:
+            digests.append(f"{path.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n")
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _read_architecture(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["model_type"])
+    except FileNotFoundError:
+        raise UserError(f"{path} must exist: it says which architecture the weights belong to") from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path} must be JSON with a model_type; take the checkpoint's own config.json") from None
+
+
+def _count_parameters(path: Path) -> int:
+    try:
+        with safe_open(path, framework="numpy") as tensors:
+            return sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+    except SafetensorError as error:
+        raise UserError(f"{path} must be a safetensors file: {error}; fetch it again") from None

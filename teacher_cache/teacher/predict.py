@@ -1,0 +1,81 @@
+"""Base + adapter -> the fine-tuned teacher as one plain network that gives logits.
+
+In: the folders of stages base and finetune.  Out: load_teacher(), Teacher, read_record().
+Imports: torch, transformers, peft.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from teacher_cache.errors import UserError
+from teacher_cache.teacher.base import open_base
+from teacher_cache.teacher.batches import pad_batch
+from teacher_cache.teacher.classifier import RECORD, load_classifier, load_tokenizer, merge_adapter, tokenize
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A fine-tuned classifier, merged and in evaluation mode."""
+
+    model: Any
+    tokenizer: Any
+    labels: tuple[str, ...]
+    max_length: int
+    prompt: str
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, put into the prompt and cut at `max_length`."""
+        return tokenize(self.tokenizer, texts, self.max_length, self.prompt)
+
+    @torch.inference_mode()
+    def logits(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Logits[rows, classes] of one batch, padded on the right; not checked for NaN."""
+        batch = pad_batch(tokens, self.tokenizer.pad_token_id, self.model.device)
+        return self.model(**batch).logits.float().cpu().numpy()
+
+
+def load_teacher(base: Path, adapter: Path, dtype: str) -> Teacher:
+    """Load the base, put the adapter into its weights (eq. 13), and move it to this process's GPU where there is one.
+
+    Args:
+        base: folder of make_base().
+        adapter: folder of finetune().
+        dtype: of the weights: float32, bfloat16 or float16.
+
+    Raises:
+        UserError: a folder is missing, incomplete, changed, or they do not belong together.
+    """
+    checkpoint, identity = open_base(base)
+    record = read_record(adapter)
+    if record["base"] != identity:
+        raise UserError(
+            f"{adapter} must be fine-tuned from the base in {base}, got another's; run stage finetune again"
+        )
+    tokenizer = load_tokenizer(checkpoint)
+    model = load_classifier(checkpoint, tokenizer, len(record["labels"]), dtype, record["max_length"])
+    model = merge_adapter(model, adapter).eval().to(_own_device())
+    return Teacher(model, tokenizer, tuple(record["labels"]), record["max_length"], record["prompt"])
+
+
+def read_record(adapter: Path) -> dict[str, Any]:
+    """What fine-tuning says of its adapter: finetune.json."""
+    try:
+        return json.loads((adapter / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{adapter / RECORD} must exist; run stage finetune") from None
+    except ValueError:
+        raise UserError(f"{adapter / RECORD} must be JSON; run stage finetune again") from None
+
+
+def _own_device() -> torch.device:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
