@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from random import Random
 
-SLOT = re.compile(r"\{(\w+)\}")
+SLOT = re.compile(r"\{([^{}]+)\}")
 ARTICLE = re.compile(r"\ba(?= [aeiou])")
 
 

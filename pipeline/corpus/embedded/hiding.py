@@ -1,11 +1,12 @@
 """Sentences that hide a secret (stego) among sentences that do not (cover), both of the same language model.
 
-In: number of texts, seed.  Out: generate(), decode(), secret().  Imports: numpy.
+In: number of texts, seed.  Out: LABELS, generate(), decode(), secret().  Imports: numpy.
 """
 
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,25 +15,26 @@ from pipeline.corpus.embedded.ngram import NgramModel
 from pipeline.corpus.embedded.stegano import Embedder
 
 LABELS = ("cover", "stego")
-SHORTEST, LONGEST = 9, 14
-CANDIDATES = 8
-WEIGHTS = (0.05, 0.35, 0.60)
-MODEL_TEXTS, MODEL_SEED = 3000, 0
+SHORTEST, LONGEST = 9, 16  # words; about 11 on the average, as the paper's Table 1 has it
+# The fewer candidates, the easier to detect: of 4,000 texts, TF-IDF with logistic regression found the stego ones with
+# accuracy 0.85 at 8 candidates, 0.82 at 10, 0.81 at 12 and below 0.68 at 32.
+CANDIDATES = 10
+WEIGHTS = (0.02, 0.18, 0.80)  # of unigrams, bigrams, trigrams
+MODEL_TEXTS, MODEL_SEED = 3000, 0  # texts of each task that the model is fitted on
 
 
 @cache
 def load_embedder() -> Embedder:
     """The embedder that sender and receiver share: its model is fitted on texts of the other two tasks."""
     texts = [text for task in (emotion, thematic) for text, _ in task.generate(MODEL_TEXTS, MODEL_SEED)]
-    return Embedder(
-        NgramModel([s for text in texts for s in split_sentences(text)], WEIGHTS), CANDIDATES, SHORTEST, LONGEST
-    )
+    model = NgramModel([sentence for text in texts for sentence in split_sentences(text)], WEIGHTS)
+    return Embedder(model, CANDIDATES, SHORTEST, LONGEST)
 
 
 def split_sentences(text: str) -> list[list[str]]:
-    """Every two neighbouring clauses of `text` as one sentence of words."""
-    clauses = [clause.split() for clause in re.split(r"[.,]", text)]
-    return [first + second for first, second in zip(clauses, clauses[1:], strict=False)]
+    """Every two neighbouring clauses of `text`, which marks end, as one sentence of words."""
+    clauses = [clause.split() for clause in re.split(r"[.,:]", text)]
+    return [first + second for first, second in pairwise(clauses)]
 
 
 def secret(seed: int) -> Iterator[str]:

@@ -35,14 +35,22 @@ class NgramModel:
         positions = np.array([self.index[word] for word in counts], dtype=np.intp)
         return positions, np.array(list(counts.values()), dtype=np.float64) / counts.total()
 
-    def distribution(self, history: Sequence[str], may_end: bool) -> NDArray[np.float64]:
-        """Probability of each of `words` after `history`; that of END is 0 unless the sentence `may_end`."""
-        context = (START, START, *history)[-2:]
+    def distribution(self, history: Sequence[str]) -> NDArray[np.float64]:
+        """Probability of each of `words` after `history`, given that the sentence goes on: that of END is 0."""
+        context = self._context(history)
         mass = np.zeros(len(self.words))
         for weight, known in zip(self._weights, ((), context[1:], context), strict=True):
             if known in self._frequencies:
                 positions, frequencies = self._frequencies[known]
                 mass[positions] += weight * frequencies
-        if not may_end:
-            mass[self.index[END]] = 0.0
+        mass[self.index[END]] = 0.0
         return mass / mass.sum()
+
+    def may_end(self, history: Sequence[str]) -> bool:
+        """Whether a sentence was seen to end with the last two words of `history`."""
+        context = self._context(history)
+        return context in self._frequencies and self.index[END] in self._frequencies[context][0]
+
+    @staticmethod
+    def _context(history: Sequence[str]) -> tuple[str, ...]:
+        return (START, START, *history)[-2:]

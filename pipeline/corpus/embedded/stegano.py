@@ -5,7 +5,7 @@ In: a language model, bits.  Out: Embedder: sample(), hide(), reveal().  Imports
 At each step the likeliest `candidates` words get a Huffman code by their probabilities; the next bits of the secret
 choose the word. Who has the same model reads the bits back. Cutting the tail off and rounding probabilities to powers
 of two is what makes such text detectable.
-Source: Yang et al. 2019, "RNN-Stega: linguistic steganography based on recurrent neural networks", variable-length coding.
+Source: Yang et al. 2019, "RNN-Stega: linguistic steganography based on recurrent neural networks".
 """
 
 import heapq
@@ -14,11 +14,15 @@ from itertools import count
 
 import numpy as np
 
-from pipeline.corpus.embedded.ngram import END, NgramModel
+from pipeline.corpus.embedded.ngram import NgramModel
 
 
 class Embedder:
-    """Cover and stego sentences of `shortest` to `longest` words from the same `model`."""
+    """Cover and stego sentences from the same `model`.
+
+    A sentence ends where the model has seen one end, but not before `shortest` words, and after `longest` at any rate;
+    as the words alone decide that, its end carries no bits.
+    """
 
     def __init__(self, model: NgramModel, candidates: int, shortest: int, longest: int) -> None:
         self.model, self.candidates, self.shortest, self.longest = model, candidates, shortest, longest
@@ -28,7 +32,7 @@ class Embedder:
         """A cover text: every word drawn from the model's whole distribution."""
 
         def draw(history: Sequence[str]) -> str:
-            cumulative = np.cumsum(self._distribution(history))
+            cumulative = np.cumsum(self.model.distribution(history))
             return self.model.words[int(np.searchsorted(cumulative, random.random() * cumulative[-1], side="right"))]
 
         return self._write(draw)
@@ -37,11 +41,11 @@ class Embedder:
         """A stego text that takes from `bits` ("0" and "1") as many as it can carry."""
 
         def encode(history: Sequence[str]) -> str:
-            words = {code: word for word, code in self._book(history).items()}
+            word_of = {code: word for word, code in self._book(history).items()}
             code = ""
-            while code not in words:
+            while code not in word_of:
                 code += next(bits)
-            return words[code]
+            return word_of[code]
 
         return self._write(encode)
 
@@ -52,26 +56,21 @@ class Embedder:
             KeyError: a word that hide() cannot have written there.
         """
         words = text.split()
-        ended = [] if len(words) == self.longest else [END]
-        return "".join(self._book(words[:length])[word] for length, word in enumerate([*words, *ended]))
+        return "".join(self._book(words[:length])[word] for length, word in enumerate(words))
 
     def _write(self, choose: Callable[[Sequence[str]], str]) -> str:
         words: list[str] = []
-        while len(words) < self.longest and (word := choose(words)) != END:
-            words.append(word)
+        while len(words) < self.shortest or (len(words) < self.longest and not self.model.may_end(words)):
+            words.append(choose(words))
         return " ".join(words)
 
-    def _distribution(self, history: Sequence[str]) -> np.ndarray:
-        return self.model.distribution(history, may_end=len(history) >= self.shortest)
-
     def _book(self, history: Sequence[str]) -> dict[str, str]:
-        may_end = str(len(history) >= self.shortest)
-        key = (may_end, *history[-2:])
-        if key not in self._books:
-            mass = self._distribution(history)
+        context = tuple(history[-2:])  # shorter at the start, hence its own
+        if context not in self._books:
+            mass = self.model.distribution(history)
             likeliest = np.argsort(-mass, kind="stable")[: self.candidates]
-            self._books[key] = huffman({self.model.words[i]: float(mass[i]) for i in likeliest if mass[i] > 0})
-        return self._books[key]
+            self._books[context] = huffman({self.model.words[i]: float(mass[i]) for i in likeliest if mass[i] > 0})
+        return self._books[context]
 
 
 def huffman(mass: dict[str, float]) -> dict[str, str]:
