@@ -1,0 +1,36 @@
+"""`qdllm`, one line per command, in the order of the data's way.
+
+In: the command line.  Out: main().  Imports: click; what a command needs is imported when it runs.
+"""
+
+import click
+
+from pipeline.commands.profile import profile
+from pipeline.commands.results import results
+from pipeline.entry import run
+
+
+class InOrder(click.Group):
+    """A group whose help lists its commands in the order in which they were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands."""
+        return list(self.commands)
+
+
+@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="qdllm")
+def qdllm() -> None:
+    """Distil LLM classifiers into tiny quantum circuits, by way of a shared cache of their distributions.
+
+    The pipeline itself is run by `dvc repro`; add --debug to any command for the traceback of an error.
+    """
+
+
+for command in (profile, results):
+    qdllm.add_command(command)
+
+
+def main() -> None:
+    """The console script."""
+    run(qdllm, "qdllm")

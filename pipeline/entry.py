@@ -1,0 +1,93 @@
+"""How every command and stage starts and ends: one-line errors, exit codes, a record of time and memory.
+
+In: a click command.  Out: run(), write_record(), is_main_process().  Imports: click, psutil; no torch, no jax.
+"""
+
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import click
+import psutil
+
+from teacher_cache.errors import UserError
+from teacher_cache.publish import write_json
+
+# Exit codes: 0 done, 1 a fault of ours (with a traceback), 2 something the user can put right, 130 interrupted.
+EXIT_USER = 2
+EXIT_INTERRUPTED = 130
+
+_RECORDED = ("torch", "transformers", "peft", "jax", "pennylane", "optax", "pyarrow", "scikit-learn")
+
+
+def run(command: click.Command, name: str) -> None:
+    """Run `command`, turning a UserError or a failing disk into one line on stderr and exit code 2.
+
+    With the environment variable QDLLM_DEBUG set, or the option --debug on the command line, the traceback is shown.
+    """
+    debug = "--debug" in sys.argv or bool(os.environ.get("QDLLM_DEBUG"))
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        sys.exit(command.main(arguments, prog_name=name, standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        print(f"{name}: interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has gone; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_USER)
+    except (UserError, OSError) as error:
+        if debug:
+            raise
+        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(EXIT_USER)
+
+
+def is_main_process() -> bool:
+    """Whether this process is the one of its launch (torchrun, accelerate) that publishes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def write_record(path: Path, stage: str, details: Mapping[str, Any] | None = None, **names: str) -> None:
+    """Write to `path` what the stage's process has cost so far, its start and imports included.
+
+    Args:
+        path: a JSON file.
+        stage: the stage's name.
+        details: what else the report tells of this run, by name.
+        **names: the stage's task and teacher, where it has them.
+    """
+    started = psutil.Process().create_time()
+    write_json(
+        path,
+        {
+            "stage": stage,
+            **names,
+            **(details or {}),
+            "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+            "seconds": round(time.time() - started, 3),
+            "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count() or 1},
+            "versions": _read_versions(),
+        },
+    )
+
+
+def _read_versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _RECORDED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,32 @@
+"""Stage base: a task's training text -> a teacher's base model, or its identity where it is a pretrained one.
+
+Run as dvc.yaml does: python -m pipeline.stages.base --task T --teacher M --data FOLDER --base FOLDER --record FILE
+"""
+
+from pathlib import Path
+
+import click
+
+from pipeline.entry import run, write_record
+from pipeline.examples import read_training_texts
+from pipeline.params import read_params
+from teacher_cache.publish import publish_folder
+from teacher_cache.teacher.base import make_base
+
+
+@click.command()
+@click.option("--task", required=True)
+@click.option("--teacher", required=True)
+@click.option("--data", type=click.Path(path_type=Path), required=True)
+@click.option("--base", type=click.Path(path_type=Path), required=True)
+@click.option("--record", type=click.Path(path_type=Path), required=True)
+def main(task: str, teacher: str, data: Path, base: Path, record: Path) -> None:
+    """Pin one teacher's pretrained base, or train a local one."""
+    params = read_params()
+    with publish_folder(base) as folder:
+        make_base(params.get_teacher(teacher).base, read_training_texts(data), params.seed, folder)
+    write_record(record, "base", task=task, teacher=teacher)
+
+
+if __name__ == "__main__":
+    run(main, "base")

@@ -1,0 +1,34 @@
+"""Stage cache_teacher: examples + base + adapter -> the teacher cache.
+
+Run as dvc.yaml does: python -m pipeline.stages.cache_teacher --task T --teacher M --data FOLDER --base FOLDER
+--adapter FOLDER --work FOLDER --cache FOLDER --record FILE
+"""
+
+from pathlib import Path
+
+import click
+
+from pipeline.entry import run, write_record
+from pipeline.params import read_params
+from teacher_cache.teacher.capture import Capture, capture
+
+
+@click.command()
+@click.option("--task", required=True)
+@click.option("--teacher", required=True)
+@click.option("--data", type=click.Path(path_type=Path), required=True)
+@click.option("--base", type=click.Path(path_type=Path), required=True)
+@click.option("--adapter", type=click.Path(path_type=Path), required=True)
+@click.option("--work", type=click.Path(path_type=Path), required=True)
+@click.option("--cache", type=click.Path(path_type=Path), required=True)
+@click.option("--record", type=click.Path(path_type=Path), required=True)
+def main(task: str, teacher: str, data: Path, base: Path, adapter: Path, work: Path, cache: Path, record: Path) -> None:
+    """Cache one fine-tuned teacher's distributions for every text of one task."""
+    config = read_params().get_teacher(teacher).cache_teacher
+    manifest = capture(Capture(task, teacher, data / "examples.parquet", base, adapter, config), work, cache)
+    if manifest is not None:
+        write_record(record, "cache_teacher", task=task, teacher=teacher)
+
+
+if __name__ == "__main__":
+    run(main, "cache_teacher")

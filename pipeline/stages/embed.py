@@ -1,0 +1,40 @@
+"""Stage embed: examples -> features.parquet and the frozen embedder that made them.
+
+Run as dvc.yaml does: python -m pipeline.stages.embed --task T --data FOLDER --features FOLDER --record FILE
+"""
+
+from pathlib import Path
+
+import click
+from student_jax.features import fit_embedder, write_features
+
+from pipeline.entry import run, write_record
+from pipeline.examples import read_examples, read_training_texts
+from pipeline.params import read_params
+from teacher_cache.manifest import fingerprint_examples
+from teacher_cache.publish import publish_folder
+
+
+@click.command()
+@click.option("--task", required=True)
+@click.option("--data", type=click.Path(path_type=Path), required=True)
+@click.option("--features", type=click.Path(path_type=Path), required=True)
+@click.option("--record", type=click.Path(path_type=Path), required=True)
+def main(task: str, data: Path, features: Path, record: Path) -> None:
+    """Turn every text of one task into a vector, fitting on the training split alone."""
+    params = read_params()
+    examples = read_examples(data)
+    embedder = fit_embedder(params.embed, read_training_texts(data))
+    with publish_folder(features) as folder:
+        embedder.save(folder)
+        write_features(
+            folder / "features.parquet",
+            examples["example_id"],
+            embedder.transform(examples["text"].to_pylist()),
+            fingerprint_examples(examples.to_batches()),
+        )
+    write_record(record, "embed", task=task)
+
+
+if __name__ == "__main__":
+    run(main, "embed")

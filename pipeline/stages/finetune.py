@@ -1,0 +1,43 @@
+"""Stage finetune: examples + base -> LoRA adapter with its head.
+
+Run as dvc.yaml does: python -m pipeline.stages.finetune --task T --teacher M --data FOLDER --base FOLDER
+--adapter FOLDER --work FOLDER --record FILE
+"""
+
+import json
+from pathlib import Path
+
+import click
+
+from pipeline.entry import is_main_process, run, write_record
+from pipeline.examples import read_examples, read_labels
+from pipeline.params import read_params
+from teacher_cache.publish import publish_folder
+from teacher_cache.teacher.finetune import finetune
+
+
+@click.command()
+@click.option("--task", required=True)
+@click.option("--teacher", required=True)
+@click.option("--data", type=click.Path(path_type=Path), required=True)
+@click.option("--base", type=click.Path(path_type=Path), required=True)
+@click.option("--adapter", type=click.Path(path_type=Path), required=True)
+@click.option("--work", type=click.Path(path_type=Path), required=True)
+@click.option("--record", type=click.Path(path_type=Path), required=True)
+def main(task: str, teacher: str, data: Path, base: Path, adapter: Path, work: Path, record: Path) -> None:
+    """Fine-tune one teacher for one task."""
+    params = read_params()
+    config = params.get_teacher(teacher).finetune
+    inputs = (config, base, read_examples(data), read_labels(data), params.seed, work)
+    if not is_main_process():
+        finetune(*inputs, adapter)
+        return
+    with publish_folder(adapter) as folder:
+        finetune(*inputs, folder)
+    # What the report tells of the teacher, for those who pull the cache but not the adapter.
+    details = json.loads((adapter / "finetune.json").read_text(encoding="utf-8"))
+    write_record(record, "finetune", details={"finetune": details}, task=task, teacher=teacher)
+
+
+if __name__ == "__main__":
+    run(main, "finetune")

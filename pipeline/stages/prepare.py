@@ -1,0 +1,34 @@
+"""Stage prepare: a task's source -> examples.parquet, labels.json and the data card.
+
+Run as dvc.yaml does: python -m pipeline.stages.prepare --task T --data FOLDER --card FILE --record FILE
+"""
+
+from pathlib import Path
+
+import click
+import pyarrow.parquet as pq
+
+from pipeline.corpus.examples import build_examples
+from pipeline.entry import run, write_record
+from pipeline.params import read_params
+from teacher_cache.publish import publish_folder, write_json
+
+
+@click.command()
+@click.option("--task", required=True)
+@click.option("--data", type=click.Path(path_type=Path), required=True)
+@click.option("--card", type=click.Path(path_type=Path), required=True)
+@click.option("--record", type=click.Path(path_type=Path), required=True)
+def main(task: str, data: Path, card: Path, record: Path) -> None:
+    """Clean, label and split the text of one task."""
+    params = read_params()
+    examples = build_examples(task, params.get_task(task), params.prepare, params.seed, Path())
+    with publish_folder(data) as folder:
+        pq.write_table(examples.table, folder / "examples.parquet", compression="zstd")
+        write_json(folder / "labels.json", {"task": task, "labels": examples.labels})
+    write_json(card, examples.card)
+    write_record(record, "prepare", task=task)
+
+
+if __name__ == "__main__":
+    run(main, "prepare")

@@ -1,0 +1,169 @@
+"""Checked reading of a teacher cache: no number leaves a part whose bytes are not the manifest's.
+
+In: a cache folder and what the reader expects of it.  Out: open_cache(), Cache, CacheRows.  Imports: pyarrow, NumPy.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from teacher_cache.errors import UserError
+from teacher_cache.manifest import Manifest, Part, read_manifest, require_identity
+from teacher_cache.schema import EXAMPLE_ID_BYTES, SPLITS, cache_schema, require_schema
+
+# Probabilities are rounded to float32 once, so a row's sum is off by at most a few 1e-8 a class.
+SUM_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class CacheRows:
+    """Columns of a teacher cache, one row per example.
+
+    example_id: (rows,) 16-byte ids, dtype V16.  split: (rows,) int8, index into SPLITS.  label: (rows,) int32.
+    logits, probabilities: (rows, classes) float32.  hidden: (rows, values) float16 or None.
+    """
+
+    example_id: np.ndarray
+    split: np.ndarray
+    label: np.ndarray
+    logits: np.ndarray
+    probabilities: np.ndarray
+    hidden: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Cache:
+    """An opened cache: its folder and its checked manifest."""
+
+    folder: Path
+    manifest: Manifest
+
+    def iter_parts(self) -> Iterator[CacheRows]:
+        """Yield the parts in order, each verified; memory is one part's.
+
+        Raises:
+            UserError: a part is missing, cut, damaged or not the manifest's.
+        """
+        for part in self.manifest.parts:
+            yield self._read_part(part)
+
+    def read(self) -> CacheRows:
+        """All rows, verified; memory is the cache's.
+
+        Raises:
+            UserError: as `iter_parts`, or an example stands in the cache twice.
+        """
+        parts = list(self.iter_parts())
+        columns = {
+            name: None if getattr(parts[0], name) is None else np.concatenate([getattr(part, name) for part in parts])
+            for name in (field.name for field in fields(CacheRows))
+        }
+        rows = CacheRows(**columns)
+        duplicates = len(rows.example_id) - len(np.unique(rows.example_id))
+        if duplicates:
+            raise UserError(f"{self.folder}: every example must have one row, got {duplicates} more")
+        return rows
+
+    def _read_part(self, part: Part) -> CacheRows:
+        path = self.folder / part.name
+        data = read_part_bytes(path, part)
+        try:
+            table = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read()
+        except (pa.ArrowException, OSError) as error:
+            raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}; remake or pull the cache") from None
+        require_schema(table.schema, cache_schema(len(self.manifest.labels), self.manifest.hidden), path)
+        if table.num_rows != part.rows:
+            raise UserError(f"{path} must have {part.rows} rows, got {table.num_rows}")
+        return _to_rows(table, len(self.manifest.labels), path)
+
+
+def open_cache(folder: Path, expected: Mapping[str, Any]) -> Cache:
+    """Open the cache in `folder`, refusing any other than the expected one.
+
+    Args:
+        folder: a published cache.
+        expected: what the caller needs it to be: see `manifest.require_identity`.
+
+    Raises:
+        UserError: not a cache, a foreign cache, or parts missing, cut or left over.
+    """
+    manifest = read_manifest(folder)
+    require_identity(manifest, expected, folder)
+    for part in manifest.parts:
+        _require_size(folder / part.name, part)
+    strangers = {path.name for path in folder.glob("*.parquet")} - {part.name for part in manifest.parts}
+    if strangers:
+        raise UserError(f"{folder} must hold only its manifest's parts, got {min(strangers)} too")
+    return Cache(folder, manifest)
+
+
+def read_part_bytes(path: Path, part: Part) -> bytes:
+    """The bytes of `path`, refused unless size and SHA-256 are the manifest's."""
+    _require_size(path, part)
+    data = path.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != part.sha256:
+        raise UserError(f"{path} is damaged: sha256 must be {part.sha256}, got {found}; remake or pull the cache")
+    return data
+
+
+def _require_size(path: Path, part: Part) -> None:
+    if not path.is_file():
+        raise UserError(f"{path} is missing; remake or pull the cache")
+    if path.stat().st_size != part.bytes:
+        raise UserError(f"{path} must have {part.bytes} bytes, got {path.stat().st_size}; remake or pull the cache")
+
+
+def _to_rows(table: pa.Table, classes: int, path: Path) -> CacheRows:
+    if any(column.null_count for column in table.columns):
+        raise UserError(f"{path} must have no nulls")
+    table = table.combine_chunks()
+    matrix = {
+        name: _matrix(table, name) for name in ("logits", "probabilities", "hidden") if name in table.schema.names
+    }
+    label = table["label"].to_numpy()
+    if label.min() < 0 or label.max() >= classes:
+        raise UserError(f"{path}: labels must be from 0 to {classes - 1}, got {label.min()} to {label.max()}")
+    off = np.abs(matrix["probabilities"].sum(axis=1, dtype=np.float64) - 1).max()
+    if not off <= SUM_TOLERANCE or not np.isfinite(matrix["logits"]).all():
+        raise UserError(f"{path}: probabilities must add up to 1 within {SUM_TOLERANCE} and logits be finite")
+    return CacheRows(
+        example_id=ids_to_numpy(table["example_id"]),
+        split=_splits(table["split"], path),
+        label=label,
+        logits=matrix["logits"],
+        probabilities=matrix["probabilities"],
+        hidden=matrix.get("hidden"),
+    )
+
+
+def ids_to_numpy(column: pa.ChunkedArray) -> np.ndarray:
+    """Example ids as a (rows,) array of dtype V16; bytes compare and sort as in the file."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    buffer = array.buffers()[1]
+    ids = np.frombuffer(buffer, dtype=f"V{EXAMPLE_ID_BYTES}", count=len(array) + array.offset)
+    return ids[array.offset :]
+
+
+def _matrix(table: pa.Table, name: str) -> np.ndarray:
+    column = table[name].combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        column = column.chunk(0)
+    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
+
+
+def _splits(column: pa.ChunkedArray, path: Path) -> np.ndarray:
+    array = column.unify_dictionaries().combine_chunks()
+    if isinstance(array, pa.ChunkedArray):
+        array = array.chunk(0)
+    names = array.dictionary.to_pylist()
+    strangers = set(names) - set(SPLITS)
+    if strangers:
+        raise UserError(f"{path}: split must be one of {', '.join(SPLITS)}, got {min(strangers)}")
+    return np.array([SPLITS.index(name) for name in names], dtype=np.int8)[array.indices.to_numpy()]
