@@ -1,0 +1,54 @@
+"""A reader sees the whole of what is published, or nothing of it."""
+
+import json
+import os
+
+import pytest
+
+from teacher_cache.publish import publish_file, publish_folder, write_json
+
+
+def test_a_file_that_fails_halfway_leaves_the_old_one(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError, match="halfway"), publish_file(target) as temporary:
+        temporary.write_text("new")
+        raise RuntimeError("halfway")
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_folder_replaces_the_old_one_whole(tmp_path):
+    target = tmp_path / "deep" / "folder"
+    for name in ("one", "two"):
+        with publish_folder(target) as temporary:
+            (temporary / name).write_text(name)
+            assert not (target / name).exists()
+    assert os.listdir(target) == ["two"]
+    assert os.listdir(target.parent) == ["folder"]
+
+
+def test_a_folder_that_fails_halfway_leaves_the_old_one(tmp_path):
+    target = tmp_path / "folder"
+    with publish_folder(target) as temporary:
+        (temporary / "kept").write_text("kept")
+    with pytest.raises(RuntimeError, match="halfway"), publish_folder(target) as temporary:
+        raise RuntimeError("halfway")
+    assert os.listdir(target) == ["kept"]
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_published_files_can_be_read_by_the_team(tmp_path):
+    write_json(tmp_path / "a.json", {"b": 1})
+    with publish_folder(tmp_path / "folder"):
+        pass
+    assert (tmp_path / "a.json").stat().st_mode & 0o444 == 0o444
+    assert (tmp_path / "folder").stat().st_mode & 0o555 == 0o555
+
+
+def test_json_without_nan(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"loss": float("nan")})
+    assert os.listdir(tmp_path) == []
+    write_json(tmp_path / "a.json", {"label": "ü"})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"label": "ü"}
