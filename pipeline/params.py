@@ -1,92 +1,95 @@
-"""params.yaml -> frozen dataclasses.
+"""A block of params.yaml -> the frozen dataclass that describes it.
 
-In: the path of params.yaml.  Out: Params, read_params().  Imports: no torch, no jax.
-An unknown key, a wrong type or a value out of range is an error that names the key, the rule and the value got.
+In: the path of params.yaml, a dotted key.  Out: read_block(), read_seed(), read_active(), read_yaml(), parse().
+Imports: pydantic, ruamel.yaml.
+
+A stage reads its own block alone, so that a new key of another stage's block leaves it as it is. An unknown key, a
+wrong type or a value out of range is an error that names the key, the rule and the value got.
 """
 
 import json
-from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
+from pydantic import Field, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from pipeline.corpus.config import PrepareConfig, TaskConfig
-from student_jax.config import EmbedConfig, StudentConfig
 from teacher_cache.errors import UserError
-from teacher_cache.teacher.config import TeacherConfig
+
+PARAMS = Path("params.yaml")
 
 # A name becomes a folder, a DVC stage name and a params key, where a dot would separate levels.
 Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]*$")]
+Names = Annotated[list[Name], Field(min_length=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
-class Params:
-    """All of params.yaml; `tasks` and `teachers` say which of the defined ones are active."""
+def read_block(key: str, kind: Any, path: Path = PARAMS) -> Any:
+    """The value at `key` of `path`, such as "teacher.bloom.finetune", checked as a `kind`: a dataclass, or any type.
 
-    seed: Annotated[int, Field(ge=0, lt=2**31)]
-    tasks: Annotated[list[Name], Field(min_length=1)]
-    teachers: Annotated[list[Name], Field(min_length=1)]
-    task: dict[Name, TaskConfig]
-    teacher: dict[Name, TeacherConfig]
-    prepare: PrepareConfig = field(default_factory=PrepareConfig)
-    embed: EmbedConfig = field(default_factory=EmbedConfig)
-    student: StudentConfig = field(default_factory=StudentConfig)
-
-    def get_task(self, name: str) -> TaskConfig:
-        """The task called `name`; a UserError where it is not defined."""
-        return _get(self.task, "task", name)
-
-    def get_teacher(self, name: str) -> TeacherConfig:
-        """The teacher called `name`; a UserError where it is not defined."""
-        return _get(self.teacher, "teacher", name)
-
-
-def _get(defined: dict[str, Any], kind: str, name: str) -> Any:
-    if name not in defined:
-        raise UserError(f"{kind} must be one of {', '.join(sorted(defined))}, got {name}")
-    return defined[name]
-
-
-def read_params(path: Path = Path("params.yaml")) -> Params:
-    """Read and check all of `path`.
+    A last level that is absent stands for its defaults, where all of them have one.
 
     Raises:
-        UserError: the file is missing or not YAML, or a key breaks a rule.
+        UserError: the file is missing or not YAML, the key is not there, or a value breaks a rule.
+    """
+    content = read_yaml(path)
+    levels = key.split(".")
+    for depth, level in enumerate(levels):
+        if not isinstance(content, dict) or (level not in content and depth < len(levels) - 1):
+            defined = ", ".join(sorted(content)) if isinstance(content, dict) else "nothing"
+            place = ".".join(levels[:depth]) or "the top level"
+            raise UserError(f"{path}: {place} must define {level}, got {defined}")
+        content = content.get(level, {})
+    return parse(content, kind, key, path)
+
+
+def read_seed(path: Path = PARAMS) -> int:
+    """The number from which everything random starts."""
+    return read_block("seed", Seed, path)
+
+
+def read_active(path: Path = PARAMS) -> tuple[list[str], list[str]]:
+    """The names of the active tasks and of the active teachers."""
+    return read_block("tasks", Names, path), read_block("teachers", Names, path)
+
+
+def read_yaml(path: Path) -> Any:
+    """The plain content of a YAML file.
+
+    Raises:
+        UserError: the file is missing or not YAML.
     """
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} must exist; run this from the project's root") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} must be YAML: {' '.join(str(error).split())}") from None
-    params = parse_params(content, path)
-    for name in params.tasks:
-        params.get_task(name)
-    for name in params.teachers:
-        params.get_teacher(name)
-    return params
 
 
-def parse_params(content: Any, path: Path = Path("params.yaml")) -> Params:
-    """Check `content`, the mapping that params.yaml holds; `path` is named in errors."""
+def parse(content: Any, kind: Any, key: str = "", path: Path = PARAMS) -> Any:
+    """Check `content`, the value at `key` of `path`, as a `kind`.
+
+    Raises:
+        UserError: naming the key, the rule and the value got.
+    """
     try:
         # By way of JSON, where pydantic's strict mode takes YAML's types as they are written and no others.
-        return TypeAdapter(Params).validate_json(json.dumps(content))
-    except TypeError as error:
-        raise UserError(f"{path}: every value must be text, a number, true, false or null: {error}") from None
-    except ValidationError as error:
+        return TypeAdapter(kind).validate_json(json.dumps(content), strict=True)
+    except (TypeError, ValueError) as error:
+        if not isinstance(error, ValidationError):
+            raise UserError(f"{path}: {key}: every value must be text, a number, true, false or null") from None
         first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"] if not _is_union_tag(part, first["loc"]))
-        raise UserError(f"{path}: {key}: {_rule(first)}, got {json.dumps(first['input'])[:80]}") from None
+        location = [str(part) for part in first["loc"]]
+        # Pydantic puts the chosen `kind` of a base or a source into the location; the file has no such level.
+        levels = [part for place, part in enumerate(location) if not _is_kind(part, [key, *location][: place + 1])]
+        name = ".".join(part for part in (key, *levels) if part)
+        raise UserError(f"{path}: {name}: {_rule(first)}, got {json.dumps(first['input'])[:80]}") from None
 
 
-def _is_union_tag(part: int | str, location: tuple[int | str, ...]) -> bool:
-    """Pydantic puts the chosen `kind` into an error's location; the file has no such level."""
-    return part in {"local", "hub", "embedded", "file"} and location[location.index(part) - 1] in {"base", "source"}
+def _is_kind(part: str, before: list[str]) -> bool:
+    return part in {"local", "hub", "embedded", "file"} and before[-1].rpartition(".")[2] in {"base", "source"}
 
 
 def _rule(error: Any) -> str:

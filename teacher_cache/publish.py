@@ -79,4 +79,6 @@ def replace_folder(source: Path, target: Path) -> None:
 def write_json(target: Path, content: Mapping[str, Any]) -> None:
     """Publish `content` as indented JSON with a final newline; NaN and infinity are refused."""
     with publish_file(target) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )

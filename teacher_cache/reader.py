@@ -60,7 +60,7 @@ class Cache:
             UserError: as `iter_parts`, or an example stands in the cache twice.
         """
         parts = list(self.iter_parts())
-        columns = {
+        columns: dict[str, Any] = {
             name: None if getattr(parts[0], name) is None else np.concatenate([getattr(part, name) for part in parts])
             for name in (field.name for field in fields(CacheRows))
         }

@@ -10,7 +10,8 @@ from typing import Any
 import click
 from ruamel.yaml import YAML
 
-from pipeline.params import parse_params, read_params
+from pipeline.params import PARAMS, parse
+from pipeline.project import Project, read_project
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import hash_file
 from teacher_cache.publish import publish_file
@@ -25,10 +26,10 @@ WIDTH = 4096
 @click.option(
     "--data", type=click.Path(path_type=Path), help="The folder of real texts; files are called {task}.parquet."
 )
-@click.option("--params", "path", type=click.Path(path_type=Path), default=Path("params.yaml"), show_default=True)
+@click.option("--params", "path", type=click.Path(path_type=Path), default=PARAMS, show_default=True)
 def profile(name: str, data: Path | None, path: Path) -> None:
     """Choose what runs: smoke, default, real or paper."""
-    read_params(path)
+    read_project(path)
     yaml = make_yaml()
     content = yaml.load(path.read_text(encoding="utf-8"))
     overlay = yaml.load((PROFILES / f"{name}.yaml").read_text(encoding="utf-8"))
@@ -37,7 +38,7 @@ def profile(name: str, data: Path | None, path: Path) -> None:
         point_to_files(content, data)
     elif data is not None:
         raise UserError(f"--data must go with the profile real, got {name}")
-    parse_params(content, path)
+    parse(content, Project, path=path)
     text = StringIO()
     yaml.dump(content, text)
     with publish_file(path) as temporary:
@@ -84,7 +85,7 @@ def point_to_files(content: Any, folder: Path | None) -> None:
         file = Path(source["path"]) if folder is None else folder / Path(source["path"]).name
         if not file.is_file():
             raise UserError(
-                f"{file} must exist: the profile real reads it; name its folder with --data or set task.{task}.source.path"
+                f"{file} must exist: profile real reads it; name its folder with --data or set task.{task}.source.path"
             )
         source["path"] = str(file)
         source["sha256"] = hash_file(file)

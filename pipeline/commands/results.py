@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.params import read_params
+from pipeline.params import read_active
 from pipeline.report.summaries import read_summaries
 from pipeline.report.tables import format_table
 
@@ -17,8 +17,6 @@ from pipeline.report.tables import format_table
 @click.option("--report", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
 def results(evaluations: Path, report: Path) -> None:
     """Print teachers and students side by side, and the path of the report."""
-    params = read_params()
-    summaries = [summary for summary, _ in read_summaries(evaluations, params.tasks, params.teachers)]
-    click.echo(format_table(summaries))
+    click.echo(format_table(read_summaries(evaluations, *read_active())))
     page = report / "index.html"
     click.echo(f"Report: {page.resolve()}" if page.is_file() else "Report: not made yet; run `dvc repro report`")

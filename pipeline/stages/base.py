@@ -9,9 +9,10 @@ import click
 
 from pipeline.entry import run, write_record
 from pipeline.examples import read_training_texts
-from pipeline.params import read_params
+from pipeline.params import read_block, read_seed
 from teacher_cache.publish import publish_folder
 from teacher_cache.teacher.base import make_base
+from teacher_cache.teacher.config import BaseConfig
 
 
 @click.command()
@@ -22,9 +23,9 @@ from teacher_cache.teacher.base import make_base
 @click.option("--record", type=click.Path(path_type=Path), required=True)
 def main(task: str, teacher: str, data: Path, base: Path, record: Path) -> None:
     """Pin one teacher's pretrained base, or train a local one."""
-    params = read_params()
+    config = read_block(f"teacher.{teacher}.base", BaseConfig)
     with publish_folder(base) as folder:
-        make_base(params.get_teacher(teacher).base, read_training_texts(data), params.seed, folder)
+        make_base(config, read_training_texts(data), read_seed(), folder)
     write_record(record, "base", task=task, teacher=teacher)
 
 

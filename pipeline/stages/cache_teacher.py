@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from pipeline.entry import run, write_record
-from pipeline.params import read_params
+from pipeline.params import read_block
 from teacher_cache.teacher.capture import Capture, capture
+from teacher_cache.teacher.config import CaptureConfig
 
 
 @click.command()
@@ -24,7 +25,7 @@ from teacher_cache.teacher.capture import Capture, capture
 @click.option("--record", type=click.Path(path_type=Path), required=True)
 def main(task: str, teacher: str, data: Path, base: Path, adapter: Path, work: Path, cache: Path, record: Path) -> None:
     """Cache one fine-tuned teacher's distributions for every text of one task."""
-    config = read_params().get_teacher(teacher).cache_teacher
+    config = read_block(f"teacher.{teacher}.cache_teacher", CaptureConfig)
     manifest = capture(Capture(task, teacher, data / "examples.parquet", base, adapter, config), work, cache)
     if manifest is not None:
         write_record(record, "cache_teacher", task=task, teacher=teacher)

@@ -6,11 +6,12 @@ Run as dvc.yaml does: python -m pipeline.stages.embed --task T --data FOLDER --f
 from pathlib import Path
 
 import click
-from student_jax.features import fit_embedder, write_features
 
 from pipeline.entry import run, write_record
 from pipeline.examples import read_examples, read_training_texts
-from pipeline.params import read_params
+from pipeline.params import read_block
+from student_jax.config import EmbedConfig
+from student_jax.features import fit_embedder, write_features
 from teacher_cache.manifest import fingerprint_examples
 from teacher_cache.publish import publish_folder
 
@@ -22,9 +23,8 @@ from teacher_cache.publish import publish_folder
 @click.option("--record", type=click.Path(path_type=Path), required=True)
 def main(task: str, data: Path, features: Path, record: Path) -> None:
     """Turn every text of one task into a vector, fitting on the training split alone."""
-    params = read_params()
     examples = read_examples(data)
-    embedder = fit_embedder(params.embed, read_training_texts(data))
+    embedder = fit_embedder(read_block("embed", EmbedConfig), read_training_texts(data))
     with publish_folder(features) as folder:
         embedder.save(folder)
         write_features(

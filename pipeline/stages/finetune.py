@@ -11,8 +11,9 @@ import click
 
 from pipeline.entry import is_main_process, run, write_record
 from pipeline.examples import read_examples, read_labels
-from pipeline.params import read_params
+from pipeline.params import read_block, read_seed
 from teacher_cache.publish import publish_folder
+from teacher_cache.teacher.config import FinetuneConfig
 from teacher_cache.teacher.finetune import finetune
 
 
@@ -26,9 +27,8 @@ from teacher_cache.teacher.finetune import finetune
 @click.option("--record", type=click.Path(path_type=Path), required=True)
 def main(task: str, teacher: str, data: Path, base: Path, adapter: Path, work: Path, record: Path) -> None:
     """Fine-tune one teacher for one task."""
-    params = read_params()
-    config = params.get_teacher(teacher).finetune
-    inputs = (config, base, read_examples(data), read_labels(data), params.seed, work)
+    config = read_block(f"teacher.{teacher}.finetune", FinetuneConfig)
+    inputs = (config, base, read_examples(data), read_labels(data), read_seed(), work)
     if not is_main_process():
         finetune(*inputs, adapter)
         return

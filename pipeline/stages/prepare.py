@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 import pyarrow.parquet as pq
 
+from pipeline.corpus.config import PrepareConfig, TaskConfig
 from pipeline.corpus.examples import build_examples
 from pipeline.entry import run, write_record
-from pipeline.params import read_params
+from pipeline.params import read_block, read_seed
 from teacher_cache.publish import publish_folder, write_json
 
 
@@ -21,8 +22,8 @@ from teacher_cache.publish import publish_folder, write_json
 @click.option("--record", type=click.Path(path_type=Path), required=True)
 def main(task: str, data: Path, card: Path, record: Path) -> None:
     """Clean, label and split the text of one task."""
-    params = read_params()
-    examples = build_examples(task, params.get_task(task), params.prepare, params.seed, Path())
+    config, prepare, seed = read_block(f"task.{task}", TaskConfig), read_block("prepare", PrepareConfig), read_seed()
+    examples = build_examples(task, config, prepare, seed, Path())
     with publish_folder(data) as folder:
         pq.write_table(examples.table, folder / "examples.parquet", compression="zstd")
         write_json(folder / "labels.json", {"task": task, "labels": examples.labels})

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.entry import run
-from pipeline.params import read_params
+from pipeline.params import read_active
 from pipeline.report.page import build_report
 from pipeline.report.summaries import read_summaries
 from teacher_cache.publish import publish_folder
@@ -19,8 +19,7 @@ from teacher_cache.publish import publish_folder
 @click.option("--report", type=click.Path(path_type=Path), required=True)
 def main(evaluations: Path, report: Path) -> None:
     """Draw the report of all active tasks and teachers."""
-    params = read_params()
-    summaries = read_summaries(evaluations, params.tasks, params.teachers)
+    summaries = read_summaries(evaluations, *read_active())
     with publish_folder(report) as folder:
         build_report(summaries, folder)
 

@@ -128,7 +128,8 @@ def compute_parts(request: Capture, staging: Staging, state: PartialState) -> No
 def read_rows(path: Path, start: int, rows: int) -> pa.Table:
     """Rows `start` to `start + rows` of a Parquet file; only the row groups that hold them are read."""
     file = pq.ParquetFile(path)
-    groups, first, seen = [], 0, 0
+    first = seen = 0
+    groups: list[int] = []
     for group in range(file.num_row_groups):
         size = file.metadata.row_group(group).num_rows
         if seen + size > start and seen < start + rows:

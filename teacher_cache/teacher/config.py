@@ -45,6 +45,9 @@ class HubBase:
     dtype: Dtype = "bfloat16"
 
 
+BaseConfig = Annotated[LocalBase | HubBase, Field(discriminator="kind")]
+
+
 @dataclass(frozen=True, config=STRICT)
 class FinetuneConfig:
     """LoRA fine-tuning of a base as a sequence classifier (stage `finetune`)."""
@@ -79,6 +82,6 @@ class CaptureConfig:
 class TeacherConfig:
     """One teacher (block `teacher.NAME`): one part per stage."""
 
-    base: Annotated[LocalBase | HubBase, Field(discriminator="kind")]
+    base: BaseConfig
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     cache_teacher: CaptureConfig = field(default_factory=CaptureConfig)

@@ -126,7 +126,10 @@ def test_a_folder_without_a_manifest_is_no_cache(make_cache):
         ({"surprise": 1}, "its keys must be"),
         ({"hidden": 1 << 40}, "hidden must be"),
         ({"parts": [{"name": "../x", "rows": 1, "bytes": 1, "sha256": "0" * 64}]}, "must be called part-00000"),
-        ({"parts": [{"name": "part-00000.parquet", "rows": 1, "bytes": 1 << 40, "sha256": "0" * 64}]}, "bytes out of range"),
+        (
+            {"parts": [{"name": "part-00000.parquet", "rows": 1, "bytes": 1 << 40, "sha256": "0" * 64}]},
+            "bytes out of range",
+        ),
         ({"parts": [{"name": "part-00000.parquet", "rows": 1, "bytes": 1, "sha256": "0"}]}, "64 hex digits"),
         ({"parts": "part"}, "parts must be a list"),
     ],

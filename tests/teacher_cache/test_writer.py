@@ -107,7 +107,10 @@ def test_a_second_writer_is_refused_until_the_first_is_dead(tmp_path):
     assert first.stdout is not None
     with first.stdout:
         assert first.stdout.readline() == b"locked\n"
-        with pytest.raises(UserError, match=f"written by process {first.pid} on {os.uname().nodename}"), lock_job(tmp_path):
+        with (
+            pytest.raises(UserError, match=f"written by process {first.pid} on {os.uname().nodename}"),
+            lock_job(tmp_path),
+        ):
             pass
         first.send_signal(signal.SIGKILL)
         first.wait()

@@ -1,0 +1,49 @@
+"""All of params.yaml, for the commands that need to know what is active; a stage reads its own block alone.
+
+In: the path of params.yaml.  Out: Project, read_project().  Imports: the configurations of all parts.
+"""
+
+from dataclasses import field
+from pathlib import Path
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from pipeline.corpus.config import PrepareConfig, TaskConfig
+from pipeline.params import PARAMS, Name, Names, Seed, parse, read_yaml
+from student_jax.config import EmbedConfig, StudentConfig
+from teacher_cache.errors import UserError
+from teacher_cache.teacher.config import TeacherConfig
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+class Project:
+    """All of params.yaml; `tasks` and `teachers` say which of the defined ones are active."""
+
+    seed: Seed
+    tasks: Names
+    teachers: Names
+    task: dict[Name, TaskConfig]
+    teacher: dict[Name, TeacherConfig]
+    prepare: PrepareConfig = field(default_factory=PrepareConfig)
+    embed: EmbedConfig = field(default_factory=EmbedConfig)
+    student: StudentConfig = field(default_factory=StudentConfig)
+
+
+def read_project(path: Path = PARAMS) -> Project:
+    """Read and check all of `path`.
+
+    Raises:
+        UserError: a key breaks a rule, or an active task or teacher is not defined.
+    """
+    project = parse(read_yaml(path), Project, path=path)
+    for key, active, defined in (
+        ("tasks", project.tasks, project.task),
+        ("teachers", project.teachers, project.teacher),
+    ):
+        for name in active:
+            if name not in defined:
+                raise UserError(f"{path}: {key} must name what is defined ({', '.join(defined)}), got {name}")
+        if len(set(active)) < len(active):
+            raise UserError(f"{path}: {key} must name each once, got {', '.join(active)}")
+    return project

@@ -1,0 +1,96 @@
+"""Each stage's code dependencies in dvc.yaml are what it really imports, and the walls between the packages stand."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[3]
+PACKAGES = ("pipeline", "student_jax", "teacher_cache")
+STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+
+# Plumbing that moves numbers and makes none: an edit of it must not send a team's teachers into training again.
+PLUMBING = {
+    "pipeline/entry.py",
+    "teacher_cache/errors.py",
+    "teacher_cache/publish.py",
+    "teacher_cache/teacher/progress.py",
+}
+
+
+def find_file(module: str) -> Path | None:
+    path = ROOT / Path(*module.split("."))
+    candidates = (path.with_suffix(".py"), path / "__init__.py")
+    return next((found for found in candidates if found.is_file()), None)
+
+
+def read_imports(path: Path) -> set[str]:
+    """Every module of ours that `path` imports, at its top or inside a function."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            # A name may be a module of the package, too.
+            modules |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {module for module in modules if module.split(".")[0] in PACKAGES}
+
+
+def trace_imports(module: str) -> set[str]:
+    """The files that `module` imports, directly or through others, and its own; empty files aside."""
+    files, queue = set(), [module]
+    while queue:
+        path = find_file(queue.pop())
+        if path is not None and path not in files:
+            files.add(path)
+            queue += read_imports(path)
+    return {str(path.relative_to(ROOT)) for path in files if path.stat().st_size}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_code_deps_are_the_real_imports(stage):
+    listed = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
+    assert sorted(listed) == sorted(trace_imports(f"pipeline.stages.{stage}") - PLUMBING)
+
+
+def test_a_lazy_import_counts():
+    """The tracer sees through functions, or a stage's deps would be a guess."""
+    assert "teacher_cache/teacher/local.py" in trace_imports("pipeline.stages.base")
+
+
+@pytest.mark.parametrize("stage", ["train_student", "evaluate", "report"])
+def test_student_stages_never_see_the_teachers_half(stage):
+    assert not [file for file in trace_imports(f"pipeline.stages.{stage}") if file.startswith("teacher_cache/teacher/")]
+
+
+def block(*packages: str) -> str:
+    """Code that makes importing `packages` fail."""
+    return f"import sys\nfor name in {packages!r}: sys.modules[name] = None\n"
+
+
+def run_python(code: str) -> None:
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_student_jax_imports_without_torch():
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "student_jax").rglob("*.py")]
+    imports = "\n".join(f"import {module.removesuffix('.__init__')}" for module in modules)
+    run_python(block("torch", "transformers", "peft", "accelerate", "datasets") + imports)
+
+
+def test_the_caches_contract_imports_with_pyarrow_alone():
+    names = ("errors", "manifest", "publish", "quality", "reader", "schema", "writer")
+    imports = "\n".join(f"import teacher_cache.{name}" for name in names)
+    run_python(block("torch", "jax", "pydantic", "click", "safetensors", "sklearn", "ruamel") + imports)
+
+
+def test_teacher_cache_imports_without_jax():
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "teacher_cache").rglob("*.py")
+    ]
+    imports = "\n".join(f"import {module.removesuffix('.__init__')}" for module in modules)
+    run_python(block("jax", "pennylane", "optax") + imports)

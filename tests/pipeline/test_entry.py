@@ -1,0 +1,67 @@
+"""What a user can cause ends in one line and exit code 2; a record tells what a stage has cost."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from pipeline.entry import write_record
+
+
+def run_command(body, *arguments, **environment):
+    script = textwrap.dedent("""
+        import click
+        from pipeline.entry import run
+        from teacher_cache.errors import UserError
+        @click.command()
+        @click.option("--rows", type=int)
+        def main(rows):
+            {body}
+        run(main, "stage")
+    """).format(body=body)
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env={"PATH": "", **environment}, check=False)
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("raise UserError('rows must be > 0,' + chr(10) + ' got -1')", "stage: rows must be > 0, got -1\n"),
+        ("open('/nowhere/at/all')", "stage: [Errno 2] No such file or directory: '/nowhere/at/all'\n"),
+    ],
+)
+def test_a_users_error_is_one_line(body, line):
+    result = run_command(body)
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", line)
+    assert "Traceback" in run_command(body, "--debug").stderr
+    assert "Traceback" in run_command(body, QDLLM_DEBUG="1").stderr
+
+
+def test_a_fault_of_ours_has_its_traceback():
+    result = run_command("1 / 0")
+    assert result.returncode == 1
+    assert "ZeroDivisionError" in result.stderr
+
+
+def test_a_wrong_option_says_which():
+    result = run_command("pass", "--rows", "many")
+    assert result.returncode == 2
+    assert "'many' is not a valid integer" in result.stderr
+    assert run_command("pass", "--rows", "3").returncode == 0
+
+
+def test_an_interrupt_is_no_error():
+    result = run_command("raise KeyboardInterrupt")
+    assert (result.returncode, result.stderr) == (130, "\nstage: interrupted\n")  # click ends the ^C's line
+
+
+def test_a_record_counts_the_whole_process(tmp_path):
+    path = tmp_path / "records" / "embed.json"
+    write_record(path, "embed", details={"dimensions": 3}, task="mood")
+    record = json.loads(path.read_text())
+    assert (record["stage"], record["task"], record["dimensions"]) == ("embed", "mood", 3)
+    assert record["seconds"] > 0
+    assert record["peak_memory_mib"] > 10
+    assert record["versions"]["python"] == sys.version.split()[0]
