@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Kind = Literal["text", "count", "fraction", "nats", "seconds", "mebibytes"]
+Kind = Literal["text", "count", "fraction", "nats", "seconds", "mebibytes", "words"]
 
 # Four decimals are what the paper's tables 4 to 8 print.
 _FORMATS: Mapping[Kind, str] = {
@@ -18,6 +18,7 @@ _FORMATS: Mapping[Kind, str] = {
     "nats": ".4f",
     "seconds": ",.1f",
     "mebibytes": ",.0f",
+    "words": ",.1f",
 }
 _MISSING = "\N{EN DASH}"
 

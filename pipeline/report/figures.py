@@ -21,6 +21,7 @@ _MARKS: dict[str, dict[str, Any]] = {
     "control": {"color": CONTROL, "marker": "D", "markersize": 5},
 }
 Rows = Sequence[Mapping[str, Any]]
+_LONGEST_NAME = 46  # letters that fit into a figure's width; the table has the whole name
 _ROW = 42  # height of one row of dots and of the name above it
 
 
@@ -67,7 +68,7 @@ def draw_controls(name: str, title: str, table: Table, titles: Mapping[str, str]
         for place, record in enumerate(records):
             _plot_dots(axes, [record], [place], "student" if record is student else "control")
 
-    description = "Dots: mean over the seeds; bars: 95 % intervals of the means. The band is the student's interval."
+    description = "Dots: mean over the seeds; bars: 95 % intervals of the means. The band is the circuit's interval."
     return Figure(name, title, description, draw_svg(name, 64 + _ROW * len(records), paint), table)
 
 
@@ -92,7 +93,7 @@ def draw_training(name: str, title: str, table: Table, best_epoch: int | None = 
         accuracy.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         canvas.legend(loc="outside upper left", ncols=2)
 
-    return Figure(name, title, _describe_training(seeds, best_epoch), draw_svg(name, 330, paint), table)
+    return Figure(name, title, _describe_training(seeds, best_epoch), draw_svg(name, 320, paint), table)
 
 
 def draw_reliability(name: str, title: str, table: Table, errors: Mapping[str, float]) -> Figure:
@@ -120,7 +121,7 @@ def draw_reliability(name: str, title: str, table: Table, errors: Mapping[str, f
 
     described = ", ".join(f"{model} {error:.4f}" for model, error in errors.items())
     description = f"Below the dotted line a model is too sure of itself. Expected calibration error: {described}."
-    return Figure(name, title, description, draw_svg(name, 380, paint), table)
+    return Figure(name, title, description, draw_svg(name, 360, paint), table)
 
 
 def draw_lengths(name: str, title: str, table: Table, median: float) -> Figure:
@@ -135,15 +136,18 @@ def draw_lengths(name: str, title: str, table: Table, median: float) -> Figure:
         axes.set_xlabel("Length (words)")
         axes.set_ylabel("Texts")
 
-    description = f"The dotted line is the median, {median:g} words."
-    return Figure(name, title, description, draw_svg(name, 220, paint), table)
+    description = f"Dotted: the median, {median:g} words."
+    return Figure(name, title, description, draw_svg(name, 200, paint, width=300), table)
 
 
 def _prepare_rows(canvas: Canvas, names: Sequence[str]) -> Axes:
     """Axes with one row per name, the name above the row, so that long names cost no width on a phone."""
     axes = canvas.subplots()
     for place, row_name in enumerate(names):
-        axes.text(0, place - 0.42, row_name, transform=axes.get_yaxis_transform(), va="center")
+        shown = (
+            row_name if len(row_name) <= _LONGEST_NAME else f"{row_name[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
+        )
+        axes.text(0, place - 0.42, shown, transform=axes.get_yaxis_transform(), va="center", in_layout=False)
         axes.axhline(place, color=INK, alpha=0.15, linewidth=0.8)
     axes.set_ylim(len(names) - 0.5, -0.75)
     axes.set_yticks([])

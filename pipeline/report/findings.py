@@ -1,6 +1,6 @@
 """What the controls say, in sentences that follow from the numbers alone.
 
-In: summaries.  Out: compare_controls, count_controls.  Imports: the standard library alone.
+In: summaries.  Out: compare_controls, tabulate_verdicts, sampling_margin.  Imports: the standard library alone.
 
 Two means differ here where their 95 % intervals over the seeds do not overlap: a stricter rule than a test at 5 %.
 """
@@ -8,6 +8,7 @@ Two means differ here where their 95 % intervals over the seeds do not overlap: 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.report.columns import Column, Table
 from pipeline.report.evaluation import Summary, has_interval
 from pipeline.report.results import CONTROLS
 
@@ -31,15 +32,26 @@ def compare_controls(summary: Summary) -> str | None:
     return f"The circuit with entanglement ({_show(student)}) is {'; '.join(parts)}."
 
 
-def count_controls(summaries: Sequence[Summary]) -> list[tuple[str, dict[str, int]]]:
-    """For each control, of how many students the circuit with entanglement is better, not distinguishable or worse."""
-    counts: dict[str, dict[str, int]] = {}
-    for summary in summaries:
-        if has_interval(summary):
-            for name, scores in _list_controls(summary).items():
-                tally = counts.setdefault(name, dict.fromkeys(_VERDICTS, 0))
-                tally[_judge(summary["metrics"]["test"]["student"], scores)] += 1
-    return [(title, counts[name]) for name, title in CONTROLS.items() if name in counts]
+def tabulate_verdicts(summaries: Sequence[Summary]) -> Table:
+    """Against each control: of how many students the circuit is better, not distinguishable, worse.
+
+    Only students of several seeds are counted.
+    """
+    columns = (
+        *(Column("control", "Control"), Column("better", "Circuit better", "count")),
+        *(Column("same", "Not distinguishable", "count"), Column("worse", "Circuit worse", "count")),
+    )
+    verdicts: dict[str, list[str]] = {}
+    for summary in filter(has_interval, summaries):
+        for name, scores in _list_controls(summary).items():
+            verdicts.setdefault(name, []).append(_judge(summary["metrics"]["test"]["student"], scores))
+    records = (
+        {"control": title}
+        | {column.key: verdicts[name].count(verdict) for column, verdict in zip(columns[1:], _VERDICTS, strict=True)}
+        for name, title in CONTROLS.items()
+        if name in verdicts
+    )
+    return Table.build("verdicts", "The circuit against its controls, number of students", columns, records)
 
 
 def sampling_margin(summary: Summary) -> tuple[int, float]:

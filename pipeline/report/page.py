@@ -16,7 +16,7 @@ from pipeline.report import figures
 from pipeline.report.columns import Table
 from pipeline.report.evaluation import Summary, check_summaries, has_interval, name_pair
 from pipeline.report.figures import Figure
-from pipeline.report.findings import compare_controls, count_controls, sampling_margin
+from pipeline.report.findings import compare_controls, sampling_margin
 from pipeline.report.provenance import list_machines
 from pipeline.report.results import CONTROLS
 from pipeline.report.svg import inline_svg
@@ -83,7 +83,6 @@ def _render(summaries: Sequence[tuple[Summary, str]], tables: Mapping[str, Table
         accuracy=[_draw_accuracy(split, tables["metrics"]) for split in ("test", "validation")],
         lengths=_draw_lengths(plain, tables["lengths"]),
         pairs=[_show_pair(index, summary, tables) for index, summary in enumerate(plain)],
-        verdicts=count_controls(plain),
         circuits=_group_circuits(summaries),
         machines=list_machines(plain),
         seeds=sorted({len(summary["seeds"]) for summary in plain}),
@@ -103,7 +102,7 @@ def _draw_lengths(plain: Sequence[Summary], lengths: Table) -> dict[str, Figure]
     cards = {summary["task"]: summary["card"] for summary in plain}
     return {
         task: figures.draw_lengths(
-            f"lengths-{index}", f"Length of the texts, {task}", lengths.only(task=task), card["words"]["median"]
+            f"lengths-{index}", f"Length, {task}", lengths.only(task=task), card["words"]["median"]
         )
         for index, (task, card) in enumerate(cards.items())
     }

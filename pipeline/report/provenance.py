@@ -1,15 +1,40 @@
 """Tables of where the results come from: data, teachers, settings, parameters, time and memory.
 
-In: summaries.  Out: one function per table.  Imports: the standard library alone.
+In: summaries.  Out: one function per table.  Imports: the cache's schema, for the splits' names.
 """
 
 from collections.abc import Sequence
 
 from pipeline.report.columns import EPOCHS, TASK, TEACHER, Column, Table
 from pipeline.report.evaluation import Record, Summary, flatten, name_pair
+from teacher_cache.schema import SPLITS
 
 
 def tabulate_data(summaries: Sequence[Summary]) -> Table:
+    """The chief numbers of every task's data card."""
+    columns = (
+        *(TASK, Column("source", "Source"), Column("rows_read", "Texts read", "count")),
+        *(Column("dropped", "Dropped", "count"), Column("rows", "Kept", "count")),
+        *(
+            Column("mean_words", "Mean length (words)", "words"),
+            Column("median_words", "Median length (words)", "words"),
+        ),
+        Column("distinct_words", "Distinct words", "count"),
+    )
+    records = (
+        card
+        | {
+            "source": card["source"]["kind"],
+            "dropped": sum(card["drops"].values()),
+            "mean_words": card["words"]["mean"],
+            "median_words": card["words"]["median"],
+        }
+        for card in _cards(summaries).values()
+    )
+    return Table.build("data", "Texts", columns, records)
+
+
+def tabulate_cards(summaries: Sequence[Summary]) -> Table:
     """Every entry of every task's data card but its split sizes and histograms, which have tables of their own."""
     columns = (TASK, Column("entry", "Entry"), Column("value", "Value"))
     records = (
@@ -18,25 +43,25 @@ def tabulate_data(summaries: Sequence[Summary]) -> Table:
         for entry, value in flatten({key: inner for key, inner in card.items() if key not in {"task", "splits"}})
         if ".histogram." not in entry
     )
-    return Table.build("data", "Data cards", columns, records)
+    return Table.build("cards", "Data cards", columns, records)
 
 
 def tabulate_splits(summaries: Sequence[Summary]) -> Table:
     """Texts of every class in every split."""
-    columns = (TASK, Column("split", "Split"), Column("label", "Class"), Column("count", "Texts", "count"))
+    columns = (TASK, Column("label", "Class"), *(Column(split, split.capitalize(), "count") for split in SPLITS))
+    labels = {one["task"]: one["labels"] for one in summaries}
     records = (
-        {"task": task, "split": split, "label": label, "count": count}
+        {"task": task, "label": label} | {split: card["splits"][split][label] for split in SPLITS}
         for task, card in _cards(summaries).items()
-        for split, classes in card["splits"].items()
-        for label, count in classes.items()
+        for label in labels[task]
     )
-    return Table.build("splits", "Texts by split and class", columns, records)
+    return Table.build("splits", "Texts by class and split", columns, records)
 
 
 def tabulate_lengths(summaries: Sequence[Summary]) -> Table:
     """Histogram of the texts' lengths in words."""
     columns = (
-        *(TASK, Column("from_words", "From (words)", "fraction"), Column("to_words", "To (words)", "fraction")),
+        *(TASK, Column("from_words", "From (words)", "words"), Column("to_words", "To (words)", "words")),
         Column("count", "Texts", "count"),
     )
     records = (
@@ -137,5 +162,5 @@ def list_machines(summaries: Sequence[Summary]) -> list[str]:
     return sorted(found)
 
 
-def _cards(summaries: Sequence[Summary]) -> dict[str, Summary]:
+def _cards(summaries: Sequence[Summary]) -> dict[str, Record]:
     return {one["task"]: one["card"] for one in summaries}

@@ -20,8 +20,11 @@ CONTROLS = {
 _SPLIT, _MODEL, _SEED = Column("split", "Split"), Column("model", "Model"), Column("seed", "Seed", "count")
 _COUNT = Column("count", "Texts", "count")
 _ACCURACY = Column("accuracy", "Accuracy", "fraction")
-_INTERVAL = (Column("accuracy_low", "95 % from", "fraction"), Column("accuracy_high", "95 % to", "fraction"))
-_CLOSENESS = (Column("agreement", "Agreement", "fraction"), Column("kl", "KL to teacher (nats)", "nats"))
+_INTERVAL = (
+    Column("accuracy_low", "95\N{NO-BREAK SPACE}% low", "fraction"),
+    Column("accuracy_high", "95\N{NO-BREAK SPACE}% high", "fraction"),
+)
+_CLOSENESS = (Column("agreement", "Agreement", "fraction"), Column("kl", "KL (nats)", "nats"))
 _QUALITY = (
     Column("precision", "Precision", "fraction"),
     Column("recall", "Recall", "fraction"),

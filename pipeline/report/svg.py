@@ -19,15 +19,17 @@ from teacher_cache.errors import UserError
 # Okabe and Ito's blue and vermilion stay apart for colour-blind readers; shapes and dashes differ as well.
 INK, SURFACE, GRID, STUDENT, TEACHER, CONTROL = "#000000", "#ffffff", "#b0b0b0", "#0072b2", "#d55e00", "#666666"
 _THEME = {
-    INK: "currentColor",
-    SURFACE: "var(--surface)",
+    rf"{INK}\b|#000\b|\bblack\b": "currentColor",
+    rf"{SURFACE}\b|#fff\b|\bwhite\b": "var(--surface)",
     GRID: "var(--grid)",
     STUDENT: "var(--student)",
     TEACHER: "var(--teacher)",
     CONTROL: "var(--control)",
 }
+_COLOURED = {"style", "fill", "stroke"}  # the attributes that hold colours
 
-WIDTH = 420  # user units, shown as CSS pixels: readable unscaled on a phone, two beside each other on a desk
+# User units, CSS pixels where not scaled: text stays readable on a phone, and two fit beside each other on a desk.
+WIDTH = 380
 _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "qdllm",
@@ -49,11 +51,12 @@ _STYLE: Any = {
 
 _DROPPED = {"metadata", "script", "foreignObject"}
 _REFERENCE = re.compile(r"url\(\s*['\"]?#([^)'\"]+)['\"]?\s*\)")
+_EXTERNAL = re.compile(r"@import[^;]*;?|url\((?!\s*['\"]?#)[^)]*\)")
 _FONT = re.compile(r"font-family:[^;]*;?\s*")
 
 
-def draw_svg(name: str, height: float, paint: Callable[[Figure], None]) -> str:
-    """The figure that `paint` draws, `WIDTH` by `height` CSS pixels, ready to stand in a page.
+def draw_svg(name: str, height: float, paint: Callable[[Figure], None], width: float = WIDTH) -> str:
+    """The figure that `paint` draws, `width` by `height` CSS pixels, ready to stand in a page.
 
     The same calls give the same bytes: no date, ids from a fixed salt, no pyplot state.
     """
@@ -61,7 +64,7 @@ def draw_svg(name: str, height: float, paint: Callable[[Figure], None]) -> str:
     with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
         # The reader's browser draws the text; matplotlib's own font only measures it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
+        figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
         paint(figure)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return inline_svg(buffer.getvalue(), name)
@@ -120,7 +123,8 @@ def _clean(element: ElementTree.Element, name: str, referred: set[str]) -> None:
     element.attrib = attributes
     if element.tag == "style":
         # Nested, the rules reach this drawing alone and not the page around it.
-        element.text = f"[aria-labelledby='{name}-title'] {{ {_recolour(element.text or '', name)} }}"
+        rules = _EXTERNAL.sub("", _recolour(element.text or ""))
+        element.text = f"[aria-labelledby='{name}-title'] {{ {rules} }}"
     if not (element.text or "").strip():
         element.text = None
     for child in list(element):
@@ -139,11 +143,11 @@ def _clean_attribute(key: str, value: str, name: str, referred: set[str]) -> str
         return f"#{name}-{value[1:]}" if value.startswith("#") else None
     if key.startswith("on") or key == "space":
         return None
-    return _recolour(_FONT.sub("", value), name)
+    value = _REFERENCE.sub(rf"url(#{name}-\1)", _EXTERNAL.sub("", _FONT.sub("", value)))
+    return _recolour(value) if key in _COLOURED else value
 
 
-def _recolour(value: str, name: str) -> str:
+def _recolour(value: str) -> str:
     for colour, variable in _THEME.items():
-        value = value.replace(colour, variable)
-    value = _REFERENCE.sub(rf"url(#{name}-\1)", value)
-    return "" if re.search(r"url\((?!#)|@import", value) else value
+        value = re.sub(colour, variable, value)
+    return value

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.report import provenance, results
+from pipeline.report import findings, provenance, results
 from pipeline.report.columns import Table
 from pipeline.report.evaluation import Summary
 
@@ -16,7 +16,9 @@ def build_tables(summaries: Sequence[Summary]) -> dict[str, Table]:
     """All tables by name, in the order of the page."""
     builders = (
         results.tabulate_summary,
+        findings.tabulate_verdicts,
         provenance.tabulate_data,
+        provenance.tabulate_cards,
         provenance.tabulate_splits,
         provenance.tabulate_lengths,
         provenance.tabulate_teachers,

@@ -83,7 +83,7 @@ def make_summary(
 
     lengths = random.gamma(4, 5, 4000) + 3
     counts, edges = np.histogram(lengths, bins=20)
-    texts = {label: 2000 // classes for label in labels}
+    texts = dict.fromkeys(labels, 2000 // classes)
     pair = {"task": task, "teacher": teacher}
     history = learn(None, accuracy + 0.04)
     summary = pair | {
@@ -113,7 +113,13 @@ def make_summary(
         },
         "student": {
             "config": {
-                "circuit": {"qubits": 11, "layers": 4, "entanglement": "chain", "rotations": "triple", "readout": "linear"},
+                "circuit": {
+                    "qubits": 11,
+                    "layers": 4,
+                    "entanglement": "chain",
+                    "rotations": "triple",
+                    "readout": "linear",
+                },
                 "loss": {"soft": 0.9, "hard": 0.1, "temperature": 1.0},
                 "engine": "fused",
                 "clip_norm": None,
@@ -154,13 +160,13 @@ def make_summary(
     return summary
 
 
-@pytest.fixture(name="make_summary")
+@pytest.fixture(name="make_summary", scope="session")
 def fixture_make_summary() -> Callable[..., dict[str, Any]]:
     """The maker itself, for tests that vary it."""
     return make_summary
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def circuit() -> str:
     """A small drawn circuit with ids that refer to each other."""
     return CIRCUIT

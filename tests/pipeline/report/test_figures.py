@@ -1,0 +1,67 @@
+from xml.etree import ElementTree
+
+import pytest
+
+from pipeline.report import figures
+from pipeline.report.tables import build_tables
+
+
+def read_texts(figure):
+    return [text.text for text in ElementTree.fromstring(figure.svg).iter("text")]
+
+
+def count_marks(figure, colour):
+    """Markers drawn in one colour: matplotlib sets each down with <use>."""
+    uses = ElementTree.fromstring(figure.svg).iter("use")
+    return sum(f"var(--{colour})" in use.get("style", "") for use in uses)
+
+
+def test_accuracy_has_one_mark_for_each_model_and_pair(make_summary):
+    summaries = [make_summary(), make_summary("hiding"), make_summary("hiding", "llama-local", seeds=1)]
+    figure = figures.draw_accuracy("f", "F", build_tables(summaries)["metrics"].only(split="test"))
+    # One more of each is the legend's.
+    assert count_marks(figure, "student") == count_marks(figure, "teacher") == 3 + 1
+    assert {"emotion · bloom-local", "hiding · llama-local", "Accuracy (share of texts)"} <= set(read_texts(figure))
+
+
+def test_training_says_its_units_and_the_mean_of_the_last_epoch(make_summary):
+    summary = make_summary(seeds=2, epochs=2)
+    last = [row["validation_accuracy"] for row in summary["curves"] if row["epoch"] == 2]
+    figure = figures.draw_training("f", "F", build_tables([summary])["curves"])
+    assert {"Epoch", "Loss (nats)"} <= set(read_texts(figure))
+    assert f"{sum(last) / 2:.4f}" in figure.description
+
+
+def test_seeds_that_stop_early_and_values_that_are_missing_are_drawn(make_summary):
+    summary = make_summary(seeds=2, epochs=3)
+    summary["curves"] = [row for row in summary["curves"] if (row["seed"], row["epoch"]) != (1, 3)]
+    summary["curves"][0]["train_loss"] = None
+    figure = figures.draw_training("f", "F", build_tables([summary])["curves"])
+    assert "nan" not in figure.svg.lower().replace("sans", "")
+
+
+def test_a_single_epoch_is_drawn(make_summary):
+    summary = make_summary(epochs=1)
+    figure = figures.draw_training("f", "F", build_tables([summary])["finetune"], best_epoch=1)
+    assert f"{summary['teacher_model']['finetune']['history'][0]['validation_accuracy']:.4f}" in figure.description
+    assert count_marks(figure, "teacher") >= 2
+
+
+def test_reliability_gives_the_calibration_errors(make_summary):
+    table = build_tables([make_summary()])["reliability"]
+    figure = figures.draw_reliability("f", "F", table, {"teacher": 0.01234, "student": 0.5})
+    assert "teacher 0.0123, student 0.5000" in figure.description
+    assert {"Accuracy", "Confidence (probability of the predicted class)"} <= set(read_texts(figure))
+
+
+@pytest.mark.parametrize("seeds", [1, 5])
+def test_controls_name_every_model(make_summary, seeds):
+    titles = {name: name for name in ("student", "linear", "mlp", "no_entanglement", "frozen_circuit")}
+    figure = figures.draw_controls("f", "F", build_tables([make_summary(seeds=seeds)])["controls"], titles)
+    assert set(titles) <= set(read_texts(figure))
+    assert (count_marks(figure, "student"), count_marks(figure, "control")) == (1, 4)
+
+
+def test_letters_that_the_measuring_font_lacks_are_no_trouble(make_summary):
+    figure = figures.draw_accuracy("f", "F", build_tables([make_summary("情感")])["metrics"].only(split="test"))
+    assert "情感 · bloom-local" in read_texts(figure)

@@ -1,0 +1,172 @@
+"""The page in Chromium, driven through its debugging pipe: https://chromedevtools.github.io/devtools-protocol/."""
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pipeline.report.page import build_report
+
+pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe", "about:blank"),
+)
+# Chromium reads commands from descriptor 3 and writes answers to 4, each ended by a zero byte.
+LAUNCH = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execvp(sys.argv[3], sys.argv[3:])"
+)
+
+
+class Browser:
+    """One tab of a headless Chromium."""
+
+    def __init__(self, profile):
+        # From 10 on, so that moving them to 3 and 4 overwrites neither.
+        pipes = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for pair in (os.pipe(), os.pipe()) for end in (pair[0], pair[1])]
+        read_commands, self._commands, self._answers, write_answers = pipes
+        command = [sys.executable, "-c", LAUNCH, str(read_commands), str(write_answers)]
+        self._process = subprocess.Popen(
+            [*command, shutil.which("chromium"), f"--user-data-dir={profile}", *FLAGS],
+            pass_fds=(read_commands, write_answers),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(read_commands)
+        os.close(write_answers)
+        self._rest, self._count, self._session = b"", 0, None
+        self.events = []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method, **params):
+        """Send a command and wait for its answer; what happens meanwhile goes to `events`."""
+        self._count += 1
+        message = {"id": self._count, "method": method, "params": params}
+        message |= {"sessionId": self._session} if self._session else {}
+        os.write(self._commands, json.dumps(message).encode() + b"\0")
+        while (answer := self._read()).get("id") != self._count:
+            self.events.append(answer)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def _read(self):
+        while b"\0" not in self._rest:
+            piece = os.read(self._answers, 65536)
+            assert piece, "chromium has ended"
+            self._rest += piece
+        message, _, self._rest = self._rest.partition(b"\0")
+        return json.loads(message)
+
+    def open(self, path):
+        self.call("Page.navigate", url=path.as_uri())
+        until = time.monotonic() + 30
+        while self.evaluate("document.readyState") != "complete" or self.evaluate("location.href") == "about:blank":
+            assert time.monotonic() < until, "the page did not load"
+
+    def evaluate(self, expression):
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def resize(self, width):
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 500
+        )
+
+    def close(self):
+        self._process.terminate()
+        self._process.wait(timeout=30)
+        os.close(self._commands)
+        os.close(self._answers)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser, make_summary, circuit, tmp_path_factory):
+    labels = ("Business and the economy", "Sci/Tech", "Sports", "World", "A-label-without-any-space-in-it")
+    summaries = [
+        make_summary("a-task-with-a-name-as-long-as-they-get", "b" * 40, labels=labels, accuracy=0.7),
+        make_summary(teacher="llama-local", accuracy=0.9, controls=False),
+    ]
+    folder = tmp_path_factory.mktemp("report")
+    build_report([(summary, circuit) for summary in summaries], folder)
+    browser.open(folder / "index.html")
+    return browser
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_page_never_scrolls_sideways(page, width):
+    page.resize(width)
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert page.evaluate("innerWidth") == width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_nothing_is_logged_and_nothing_fetched(page):
+    assert (
+        page.evaluate("performance.getEntriesByType('resource').filter(one => !one.name.startsWith('data:')).length")
+        == 0
+    )
+    logged = ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")
+    assert [event for event in page.events if event["method"] in logged] == []
+
+
+def test_a_click_sorts_and_a_second_click_turns_it_round(page):
+    """Sorted as numbers, and said so to a screen reader."""
+    header = "document.querySelector('[aria-labelledby=table-summary] th:nth-child(4)')"
+    rows = "[...document.querySelectorAll('table[aria-labelledby=table-summary] tbody tr')]"
+    for direction, first_is_smaller in (("ascending", True), ("descending", False)):
+        page.evaluate(f"{header}.querySelector('button').click()")
+        first, second = page.evaluate(f"{rows}.map(row => +row.cells[3].dataset.value)")
+        assert (first < second) == first_is_smaller
+        assert page.evaluate(f"{header}.getAttribute('aria-sort')") == direction
+
+
+def test_filter_hides_the_other_tasks(page):
+    page.evaluate(
+        "const form = document.querySelector('form.filter'); form.elements.task.value = 'emotion';"
+        "form.dispatchEvent(new Event('change'))"
+    )
+    shown = "[...new Set([...document.querySelectorAll('[data-task]:not([hidden])')].map(one => one.dataset.task))]"
+    assert page.evaluate(shown) == ["emotion"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_and_lines_stand_out_in_both_themes(page, scheme):
+    """WCAG 2.2: contrast of text at least 4.5, of what carries meaning in a figure at least 3."""
+    page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    names = ("page", "surface", "ink", "muted", "student", "teacher", "control")
+    values = page.evaluate(
+        f"{list(names)}.map(name => getComputedStyle(document.documentElement).getPropertyValue('--' + name))"
+    )
+    colours = dict(zip(names, values, strict=True))
+    for ground in ("page", "surface"):
+        for name, least in (("ink", 4.5), ("muted", 4.5), ("student", 4.5), ("teacher", 3), ("control", 3)):
+            assert contrast(colours[name], colours[ground]) >= least, (name, ground)
+
+
+def contrast(one, other):
+    """Ratio of relative luminances, WCAG 2.2."""
+    low, high = sorted(luminance(colour) for colour in (one, other))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour):
+    channels = [int(colour.strip()[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
