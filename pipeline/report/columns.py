@@ -16,7 +16,7 @@ _FORMATS: Mapping[Kind, str] = {
     "count": ",d",
     "fraction": ".4f",
     "nats": ".4f",
-    "seconds": ",.1f",
+    "seconds": ",.2f",
     "mebibytes": ",.0f",
     "words": ",.1f",
 }

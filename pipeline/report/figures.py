@@ -180,7 +180,7 @@ def _plot_epochs(axes: Axes, seeds: Mapping[Any, Rows], key: str, label: str | N
 def _describe_training(seeds: Mapping[Any, Rows], best_epoch: int | None) -> str:
     if best_epoch is None:
         lines = f"Thick: mean of {len(seeds)} seeds; thin: each seed." if len(seeds) > 1 else "One seed."
-        final = float(np.mean([rows[-1]["validation_accuracy"] for rows in seeds.values()]))
-        return f"{lines} Validation accuracy after the last epoch: {final:.4f}."
+        kept = [min(rows, key=lambda row: row["validation_loss"])["validation_accuracy"] for rows in seeds.values()]
+        return f"{lines} Validation accuracy of the epochs that were kept: {np.mean(kept):.4f}."
     best = next(row["validation_accuracy"] for rows in seeds.values() for row in rows if row["epoch"] == best_epoch)
     return f"Dotted: the epoch that was kept, {best_epoch}, with a validation accuracy of {best:.4f}."

@@ -137,6 +137,16 @@ def tabulate_parameters(summaries: Sequence[Summary]) -> Table:
     return Table.build("parameters", "Parameters", columns, records)
 
 
+def tabulate_speed(summaries: Sequence[Summary]) -> Table:
+    """How fast the students trained; an epoch trains all seeds side by side."""
+    columns = (
+        *(TASK, TEACHER, Column("engine", "Engine"), Column("seeds", "Seeds", "count")),
+        Column("seconds_per_epoch", "Time per epoch, all seeds (s)", "seconds"),
+    )
+    records = (one["student"] | {"seeds": len(one["seeds"])} | name_pair(one) for one in summaries)
+    return Table.build("speed", "Training of the students", columns, records)
+
+
 def tabulate_stages(summaries: Sequence[Summary]) -> Table:
     """Time and memory of every stage's run; a run that several summaries share appears once."""
     columns = (

@@ -31,6 +31,7 @@ def build_tables(summaries: Sequence[Summary]) -> dict[str, Table]:
         results.tabulate_controls,
         provenance.tabulate_settings,
         provenance.tabulate_parameters,
+        provenance.tabulate_speed,
         provenance.tabulate_stages,
     )
     return {table.name: table for table in (build(summaries) for build in builders)}
