@@ -3,6 +3,7 @@
 In: a click command.  Out: run(), write_record(), is_main_process().  Imports: click, psutil; no torch, no jax.
 """
 
+import logging
 import os
 import platform
 import resource
@@ -32,6 +33,7 @@ def run(command: click.Command, name: str) -> None:
 
     With the environment variable QDLLM_DEBUG set, or the option --debug on the command line, the traceback is shown.
     """
+    _configure_logging()
     debug = "--debug" in sys.argv or bool(os.environ.get("QDLLM_DEBUG"))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
@@ -51,6 +53,13 @@ def run(command: click.Command, name: str) -> None:
             raise
         print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(EXIT_USER)
+
+
+def _configure_logging() -> None:
+    """Our own messages go to stderr as they are; other libraries speak up from warnings on."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    for package in ("pipeline", "student_jax", "teacher_cache"):
+        logging.getLogger(package).setLevel(logging.INFO)
 
 
 def is_main_process() -> bool:
