@@ -53,15 +53,15 @@ def assign_splits(
     """
     ordered = {name: order(ids, seed) for name, ids in ids_by_class.items()}
     kept, drops = count_kept([len(ids) for ids in ordered.values()], balance, limit)
+    fewest, found, scarcest = min(zip(kept, (len(ids) for ids in ordered.values()), ordered, strict=True))
+    if not all(count_splits(fewest, ratio)):
+        shares = ":".join(str(part) for part in ratio)
+        raise UserError(
+            f"class {scarcest} must have texts for each of {', '.join(SPLITS)} at {shares}, got {fewest} to split "
+            f"({found} after cleaning); give it more texts or raise the limit"
+        )
     split_of: dict[bytes, str] = {}
-    for (name, ids), size in zip(ordered.items(), kept, strict=True):
-        counts = count_splits(size, ratio)
-        if not all(counts):
-            shares = ":".join(str(part) for part in ratio)
-            raise UserError(
-                f"class {name} must have texts for each of {', '.join(SPLITS)} at {shares}, got {size} after cleaning; "
-                "give it more texts"
-            )
-        splits = [split for split, count in zip(SPLITS, counts, strict=True) for _ in range(count)]
+    for ids, size in zip(ordered.values(), kept, strict=True):
+        splits = [split for split, count in zip(SPLITS, count_splits(size, ratio), strict=True) for _ in range(count)]
         split_of.update(zip(ids, splits, strict=False))  # what is over is dropped
     return split_of, drops

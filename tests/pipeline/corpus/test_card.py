@@ -1,0 +1,33 @@
+import json
+
+import pytest
+
+from pipeline.corpus.card import describe, make_card
+from pipeline.corpus.examples import make_table
+
+
+def test_lengths_by_hand():
+    found = describe([1, 2, 3, 4, 10])
+    assert found["mean"] == 4.0
+    assert found["median"] == 3.0
+    assert (found["minimum"], found["maximum"]) == (1, 10)
+    assert found["percentiles"]["25"] == 2.0
+    assert found["percentiles"]["95"] == pytest.approx(4 + 0.8 * 6)  # between the 4th and the 5th of five, linearly
+    assert sum(found["histogram"]["counts"]) == 5
+    assert len(found["histogram"]["edges"]) == len(found["histogram"]["counts"]) + 1
+
+
+def test_counts_by_hand_and_no_text():
+    texts = ["alpha beta", "beta", "gamma gamma gamma", "delta"]
+    table = make_table(
+        [bytes([n]) * 16 for n in range(4)], ["train", "train", "test", "validation"], [0, 1, 1, 0], texts
+    )
+    card = make_card("mood", ["x", "y"], table, {"empty": 2, "limit": 1}, {"kind": "file"})
+    assert card["rows"] == 4
+    assert card["rows_read"] == 7
+    assert card["splits"] == {"train": {"x": 1, "y": 1}, "validation": {"x": 1, "y": 0}, "test": {"x": 0, "y": 1}}
+    assert card["words"]["mean"] == 7 / 4
+    assert card["characters"]["maximum"] == len("gamma gamma gamma")
+    assert card["distinct_words"] == 4
+    written = json.dumps(card, allow_nan=False)
+    assert not any(word in written for text in texts for word in text.split())
