@@ -68,7 +68,11 @@ def draw_controls(name: str, title: str, table: Table, titles: Mapping[str, str]
         for place, record in enumerate(records):
             _plot_dots(axes, [record], [place], "student" if record is student else "control")
 
-    description = "Dots: mean over the seeds; bars: 95 % intervals of the means. The band is the circuit's interval."
+    description = "One seed, so there are no intervals."
+    if records[0]["accuracy_low"] is not None:
+        description = (
+            "Dots: mean over the seeds; bars: 95 % intervals of the means. The band is the circuit's interval."
+        )
     return Figure(name, title, description, draw_svg(name, 64 + _ROW * len(records), paint), table)
 
 
@@ -153,6 +157,7 @@ def _prepare_rows(canvas: Canvas, names: Sequence[str]) -> Axes:
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("Accuracy (share of texts)")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
     axes.margins(x=0.08)
     return axes
 

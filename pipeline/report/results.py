@@ -21,8 +21,8 @@ _SPLIT, _MODEL, _SEED = Column("split", "Split"), Column("model", "Model"), Colu
 _COUNT = Column("count", "Texts", "count")
 _ACCURACY = Column("accuracy", "Accuracy", "fraction")
 _INTERVAL = (
-    Column("accuracy_low", "95\N{NO-BREAK SPACE}% low", "fraction"),
-    Column("accuracy_high", "95\N{NO-BREAK SPACE}% high", "fraction"),
+    Column("accuracy_low", "95\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}low", "fraction"),
+    Column("accuracy_high", "95\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}high", "fraction"),
 )
 _CLOSENESS = (Column("agreement", "Agreement", "fraction"), Column("kl", "KL (nats)", "nats"))
 _QUALITY = (
