@@ -5,6 +5,7 @@ In: the command line.  Out: main().  Imports: click; what a command needs is imp
 
 import click
 
+from pipeline.commands.cache import cache
 from pipeline.commands.profile import profile
 from pipeline.commands.results import results
 from pipeline.entry import run
@@ -27,7 +28,7 @@ def qdllm() -> None:
     """
 
 
-for command in (profile, results):
+for command in (profile, results, cache):
     qdllm.add_command(command)
 
 

@@ -1,6 +1,7 @@
 """One pass of the fine-tuned teacher over all examples -> a teacher cache.
 
-In: examples.parquet, base, adapter.  Out: capture(), Capture.  Imports: torch, accelerate, the cache's writer.
+In: examples.parquet, base, adapter.  Out: capture(), Capture, spot_check_cache().
+Imports: torch, accelerate, the cache's writer.
 
 Parts are dealt to the processes, and a part is always computed from the same batches, so the finished folder has the
 same bytes for one process and for many, for an interrupted run and for an undisturbed one.
@@ -19,8 +20,9 @@ import torch
 from accelerate import PartialState
 
 from teacher_cache.errors import UserError
-from teacher_cache.manifest import Manifest, fingerprint_examples
+from teacher_cache.manifest import Manifest, fingerprint_examples, read_manifest
 from teacher_cache.quality import QualityTally
+from teacher_cache.reader import open_cache
 from teacher_cache.schema import EXAMPLES, SPLITS, require_schema
 from teacher_cache.teacher.batches import plan_batches
 from teacher_cache.teacher.classifier import ADAPTER_CONFIG, ADAPTER_WEIGHTS
@@ -92,7 +94,7 @@ def plan_job(request: Capture) -> Job:
         identity={
             "examples": fingerprint_examples(file.iter_batches()),
             "base": record["base"],
-            "adapter": hash_files([request.adapter / ADAPTER_CONFIG, request.adapter / ADAPTER_WEIGHTS]),
+            "adapter": _hash_adapter(request.adapter),
             "prompt": record["prompt"],
             "max_length": record["max_length"],
             "padding_side": "right",
@@ -189,17 +191,50 @@ def check_reload(request: Capture, staging: Staging, quality: dict[str, dict[str
             f"got {found:.4f}; run stage finetune again"
         )
     table = next(staging.iter_parts())
-    rows = np.linspace(0, len(table) - 1, min(GATE_ROWS, len(table))).astype(int)
-    texts = read_rows(request.examples, 0, len(table)).column("text").take(rows).to_pylist()
+    texts = read_rows(request.examples, 0, len(table)).column("text")
+    rows = _spread(len(table), GATE_ROWS)
     teacher = load_teacher(request.base, request.adapter, request.config.dtype)
-    logits = compute_logits(teacher, texts, request.config.tokens_per_batch)
-    cached = _to_matrix(table["logits"])[rows]
-    tolerance = GATE_TOLERANCE[request.config.dtype]
+    require_same_logits(teacher, texts.take(rows).to_pylist(), _to_matrix(table["logits"])[rows], request.config)
+
+
+def spot_check_cache(folder: Path, examples: pa.Table, base: Path, adapter: Path, rows: int) -> dict[str, float]:
+    """Compute `rows` rows of the cache in `folder` again, spread evenly over it.
+
+    Returns:
+        The number of rows computed, and the largest difference of a logit.
+
+    Raises:
+        UserError: a logit differs by more than its dtype's rounding, or teacher and cache do not belong together.
+    """
+    identity = read_manifest(folder).identity
+    cache = open_cache(
+        folder, {"identity.base": read_record(adapter)["base"], "identity.adapter": _hash_adapter(adapter)}
+    )
+    chosen = _spread(cache.manifest.rows, rows)
+    config = CaptureConfig(dtype=identity["dtype"], tokens_per_batch=identity["tokens_per_batch"])
+    texts = examples["text"].take(chosen).to_pylist()
+    teacher = load_teacher(base, adapter, config.dtype)
+    off = require_same_logits(teacher, texts, cache.read().logits[chosen], config)
+    return {"rows": len(chosen), "largest_difference": off}
+
+
+def require_same_logits(teacher: Teacher, texts: Sequence[str], cached: np.ndarray, config: CaptureConfig) -> float:
+    """The largest difference between the cached logits of `texts` and new ones; a UserError beyond the tolerance."""
+    logits = compute_logits(teacher, texts, config.tokens_per_batch)
+    off = float(np.abs(logits - cached).max())
+    tolerance = GATE_TOLERANCE[config.dtype]
     if not np.allclose(logits, cached, atol=tolerance, rtol=tolerance):
-        off = np.abs(logits - cached).max()
-        raise UserError(
-            f"{request.adapter}: reloaded, its logits must be the cached ones within {tolerance}, got {off:.3g} off"
-        )
+        raise UserError(f"computed again, logits must be the cached ones within {tolerance}, got {off:.3g} off")
+    return off
+
+
+def _spread(rows: int, chosen: int) -> np.ndarray:
+    """At most `chosen` row numbers, evenly spread over `rows`."""
+    return np.linspace(0, rows - 1, min(chosen, rows)).astype(int)
+
+
+def _hash_adapter(adapter: Path) -> str:
+    return hash_files([adapter / ADAPTER_CONFIG, adapter / ADAPTER_WEIGHTS])
 
 
 def _to_column(matrix: np.ndarray) -> pa.Array:

@@ -20,7 +20,15 @@ from teacher_cache.publish import publish_folder
 from teacher_cache.reader import open_cache
 from teacher_cache.schema import EXAMPLES, SPLITS
 from teacher_cache.teacher.base import make_base
-from teacher_cache.teacher.capture import Capture, capture, compute_logits, read_rows, require_finite, softmax
+from teacher_cache.teacher.capture import (
+    Capture,
+    capture,
+    compute_logits,
+    read_rows,
+    require_finite,
+    softmax,
+    spot_check_cache,
+)
 from teacher_cache.teacher.config import CaptureConfig, FinetuneConfig, LocalBase
 from teacher_cache.teacher.finetune import finetune
 from teacher_cache.teacher.predict import load_teacher
@@ -168,3 +176,13 @@ def test_logits_come_back_in_the_order_of_the_texts(request_):
     texts = pq.read_table(request_.examples)["text"].to_pylist()
     backwards = compute_logits(teacher, texts[::-1], 64)[::-1]
     np.testing.assert_allclose(compute_logits(teacher, texts, 1000), backwards, atol=1e-5)
+
+
+def test_a_spot_check_computes_rows_again(request_, undisturbed):
+    examples = pq.read_table(request_.examples)
+    found = spot_check_cache(undisturbed, examples, request_.base, request_.adapter, 8)
+    assert found["rows"] == 8
+    assert found["largest_difference"] < 1e-5
+    backwards = examples.take(np.arange(ROWS)[::-1])
+    with pytest.raises(UserError, match=r"computed again, logits must be the cached ones within 0\.0001"):
+        spot_check_cache(undisturbed, backwards, request_.base, request_.adapter, 8)

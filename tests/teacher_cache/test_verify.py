@@ -1,0 +1,135 @@
+"""Inspect says what is there, verify finds what is wrong, diff tells two caches apart."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from pipeline.commands.cache import cache
+from teacher_cache.errors import UserError
+from teacher_cache.manifest import fingerprint_examples, hash_file
+from teacher_cache.reader import open_cache
+from teacher_cache.schema import EXAMPLES
+from teacher_cache.verify import diff_caches, inspect_cache, verify_cache
+from teacher_cache.writer import Staging
+from tests.teacher_cache.conftest import MAKERS, QUALITY, make_columns, make_job
+
+
+def make_examples() -> pa.Table:
+    job = make_job()
+    parts = [make_columns(job, index) for index in range(job.parts)]
+    columns = {name: pa.concat_arrays([part[name] for part in parts]) for name in ("example_id", "split", "label")}
+    return pa.table({**columns, "text": [f"text {row}" for row in range(job.rows)]}, schema=EXAMPLES)
+
+
+def rewrite(folder, index, name, change):
+    """Change one column of a part and make the manifest's checksum fit, as a forger would."""
+    path = folder / f"part-{index:05d}.parquet"
+    table = pq.read_table(path)
+    matrix = change(table[name].combine_chunks().flatten().to_numpy().reshape(len(table), -1).copy())
+    column = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
+    place = table.schema.get_field_index(name)
+    pq.write_table(table.set_column(place, table.schema.field(name), column), path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["parts"][index] |= {"sha256": hash_file(path), "bytes": path.stat().st_size}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_inspect_counts_every_row(make_cache):
+    found = inspect_cache(make_cache())
+    assert sum(sum(classes.values()) for classes in found["rows_by_split"].values()) == 25
+    assert sum(found["confidence"]["rows"]) == 25
+    assert len(found["confidence"]["edges"]) == len(found["confidence"]["rows"]) + 1
+    assert found["identity"]["dtype"] == "float32"
+
+
+def test_verify_knows_its_own_examples(make_cache):
+    examples = make_examples()
+    folder = make_cache(identity={"examples": fingerprint_examples(examples.to_batches())})
+    assert verify_cache(folder, examples)["examples"] == "ok"
+    texts = pa.array(["other", *examples["text"].to_pylist()[1:]])
+    with pytest.raises(UserError, match="made from other examples: their fingerprint must be"):
+        verify_cache(folder, examples.set_column(3, EXAMPLES.field("text"), texts))
+
+
+def test_the_fingerprint_of_examples_does_not_see_batches():
+    examples = make_examples()
+    whole = fingerprint_examples(examples.to_batches())
+    assert fingerprint_examples(examples.to_batches(max_chunksize=3)) == whole
+    assert fingerprint_examples(examples.slice(1).to_batches()) != whole
+
+
+def test_verify_finds_probabilities_that_are_not_the_logits(make_cache):
+    folder = make_cache()
+    rewrite(folder, 1, "probabilities", lambda p: p[:, ::-1])
+    open_cache(folder, {}).read()  # the rows still sum to 1 and the checksums fit
+    with pytest.raises(UserError, match=r"part-00001\.parquet: probabilities must be the logits' softmax"):
+        verify_cache(folder, None)
+
+
+def test_reading_refuses_rows_that_do_not_sum_to_one_and_logits_that_are_no_numbers(make_cache):
+    folder = make_cache("sums")
+    rewrite(folder, 0, "probabilities", lambda p: p * np.float32(1.01))
+    with pytest.raises(UserError, match="probabilities must add up to 1"):
+        open_cache(folder, {}).read()
+    folder = make_cache("nan")
+    rewrite(folder, 0, "logits", lambda x: np.where(x == x.max(), np.float32("nan"), x))
+    with pytest.raises(UserError, match="logits be finite"):
+        open_cache(folder, {}).read()
+
+
+def test_a_cache_does_not_differ_from_itself(make_cache):
+    folder = make_cache()
+    found = diff_caches(folder, folder)
+    assert found["identity"] == {}
+    assert (found["agreement"], found["kl"], found["only_first"]) == (1.0, 0.0, 0)
+
+
+def test_diff_names_fields_and_the_most_different_example(tmp_path, make_cache):
+    first = make_cache()
+    job = make_job(teacher="fool", identity={"base": "c" * 64, "dtype": "float32"})
+    staging = Staging(job, tmp_path / "work" / "fool", MAKERS)
+    for index in range(job.parts):
+        columns = make_columns(job, index)
+        if index == 1:
+            logits = columns["logits"].flatten().to_numpy().reshape(-1, 3).copy()
+            logits[4] = [9, 0, 0]
+            p = np.exp(logits.astype(float))
+            p = (p / p.sum(1, keepdims=True)).astype(np.float32)
+            for name, matrix in (("logits", logits), ("probabilities", p)):
+                columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), 3)
+        staging.write_part(index, columns)
+    staging.publish(tmp_path / "second", QUALITY, {})
+    found = diff_caches(first, tmp_path / "second")
+    assert found["identity"]["teacher"] == ["sage", "fool"]
+    assert found["identity"]["identity.base"] == ["b" * 64, "c" * 64]
+    worst = found["most_different"][0]
+    assert worst["example_id"] == bytes([1, 4]).hex() * 8
+    p, q = np.array(worst["first"]), np.array(worst["second"])
+    assert worst["kl"] == pytest.approx((p * np.log(p / q)).sum(), rel=1e-5)
+    assert found["kl"] == pytest.approx(worst["kl"] / 25, rel=1e-6)
+
+
+def test_diff_refuses_other_classes_and_other_examples(make_cache):
+    with pytest.raises(UserError, match="must have the same classes"):
+        diff_caches(make_cache("a"), make_cache("b", labels=("dry", "wet", "hot")))
+
+
+def test_the_commands_speak_to_people_and_to_scripts(make_cache, tmp_path):
+    folder, runner = make_cache(), CliRunner()
+
+    def call(*arguments):
+        result = runner.invoke(cache, [str(argument) for argument in arguments], catch_exceptions=False)
+        assert result.exit_code == 0
+        return result.output
+
+    assert json.loads(call("inspect", folder, "--json"))["rows"] == 25
+    assert "identity.dtype: float32" in call("inspect", folder, "--png", tmp_path / "cache.png")
+    assert (tmp_path / "cache.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads(call("verify", folder, "--json"))["parts"] == 3
+    assert "softmax: ok" in call("verify", folder)
+    assert json.loads(call("diff", folder, folder, "--json"))["agreement"] == 1.0
+    assert "agreement: 1" in call("diff", folder, folder)
