@@ -18,14 +18,18 @@ NotNegative = Annotated[float, Field(ge=0)]
 class EmbedConfig:
     """The frozen features of a text (block `embed`).
 
-    `corpus`: TF-IDF fitted on the training split, truncated SVD.  `static`: mean of the token-embedding table of
-    `checkpoint`.  `encoder`: mean-pooled last hidden state of `checkpoint`.
+    `corpus`: TF-IDF of words and characters fitted on the training split, its terms weighted by how far they tell the
+    classes apart where `class_weights`, truncated SVD to `dimensions`.  `static`: mean of the token-embedding table of
+    the folder `checkpoint`.  `encoder`: mean-pooled last hidden state of `checkpoint`, a folder or a hub id with its
+    `revision`.  The last two have the checkpoint's width.
     """
 
     kind: Literal["corpus", "static", "encoder"] = "corpus"
     dimensions: Annotated[int, Field(ge=1)] = 768
+    class_weights: bool = True
     min_document_frequency: Annotated[int, Field(ge=1)] = 2
     max_ngram: Annotated[int, Field(ge=1, le=5)] = 2
+    max_terms: Annotated[int, Field(ge=1)] = 20_000
     checkpoint: str | None = None
     revision: str | None = None
     max_length: Annotated[int, Field(ge=1)] = 256

@@ -1,0 +1,103 @@
+"""Features from a frozen token-embedding table: the mean of a text's token vectors, no context, no torch.
+
+In: a checkpoint folder (safetensors, tokenizer.json).  Out: StaticEmbedding, fit_static().
+Imports: NumPy, safetensors, tokenizers.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from safetensors import SafetensorError, safe_open
+from tokenizers import Tokenizer
+
+from student_jax.config import EmbedConfig
+from teacher_cache.errors import UserError
+
+# How BERT's relatives and BLOOM, OPT and LLaMA, and GPT-2 call the table.
+TABLES = ("word_embeddings.weight", "embed_tokens.weight", "wte.weight")
+
+
+@dataclass(frozen=True)
+class StaticEmbedding:
+    """A tokenizer and a table (vocabulary, dimensions), centred and scaled, float16."""
+
+    tokenizer: Tokenizer
+    table: np.ndarray
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a feature vector."""
+        return self.table.shape[1]
+
+    @property
+    def inference_parameters(self) -> int:
+        """Numbers that a text's features are computed with."""
+        return self.table.size
+
+    def transform(self, texts: Sequence[str]) -> np.ndarray:
+        """Features (rows, dimensions), float32; a text without tokens has the vector 0."""
+        return np.asarray(_count_tokens(self.tokenizer, texts, len(self.table)) @ self.table.astype(np.float32))
+
+    def to_content(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """The embedding as named tensors and a JSON object."""
+        return {"table": self.table}, {"tokenizer": json.loads(self.tokenizer.to_str())}
+
+    @classmethod
+    def from_content(cls, tensors: Mapping[str, np.ndarray], content: Mapping[str, Any]) -> "StaticEmbedding":
+        """The embedding that `to_content` described."""
+        return cls(Tokenizer.from_str(json.dumps(content["tokenizer"])), tensors["table"])
+
+
+def fit_static(config: EmbedConfig, texts: Sequence[str]) -> StaticEmbedding:
+    """Take the table of `config.checkpoint`, centred and scaled: training features have mean 0 and mean square 1.
+
+    Raises:
+        UserError: the folder, its tokenizer.json or its token-embedding table is missing or damaged.
+    """
+    folder = Path(config.checkpoint or "")
+    if config.checkpoint is None or not folder.is_dir():
+        raise UserError(f"embed.checkpoint must be a folder for kind static, got {config.checkpoint}")
+    if not (folder / "tokenizer.json").is_file():
+        raise UserError(f"{folder / 'tokenizer.json'} must exist; save the checkpoint with a fast tokenizer")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(config.max_length)
+    table = read_table(folder)
+    shares = _count_tokens(tokenizer, texts, len(table))
+    mean = (shares @ table).mean(axis=0)
+    features = shares @ (table - mean)
+    scale = 1 / np.sqrt(np.mean(features**2))
+    return StaticEmbedding(tokenizer, ((table - mean) * scale).astype(np.float16))
+
+
+def read_table(folder: Path) -> np.ndarray:
+    """The token-embedding table (vocabulary, dimensions) of a checkpoint as float32.
+
+    Raises:
+        UserError: no or more than one table in the folder's safetensors files, or an unreadable file.
+    """
+    found = []
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(path, framework="numpy") as file:
+                found += [file.get_tensor(name) for name in file.keys() if name.endswith(TABLES)]  # noqa: SIM118
+        except SafetensorError as error:
+            raise UserError(f"{path} cannot be read as safetensors: {error}") from None
+    if len(found) != 1:
+        raise UserError(f"{folder} must hold one tensor whose name ends in {' or '.join(TABLES)}, got {len(found)}")
+    return found[0].astype(np.float32)
+
+
+def _count_tokens(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> sp.csr_array:
+    """Each token's share of each text: (texts, vocabulary), rows sum to 1, special tokens left out."""
+    ids = [encoding.ids for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+    lengths = np.array([len(one) for one in ids])
+    columns = np.concatenate([np.asarray(one, np.int64) for one in ids])
+    shares = np.repeat(1 / np.maximum(lengths, 1), lengths).astype(np.float32)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    return sp.csr_array((shares, columns, starts), shape=(len(ids), vocabulary))

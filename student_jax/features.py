@@ -1,0 +1,199 @@
+"""Text -> frozen features: fitted once on the training split, applied anywhere.
+
+In: EmbedConfig and texts, or the folder of a saved embedder.
+Out: Embedder, fit_embedder(), load_embedder(), Features, write_features(), read_features().
+Imports: NumPy, pyarrow, pydantic, safetensors, and what the kind of features needs; never jax.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import safetensors.numpy
+from pydantic import TypeAdapter
+from safetensors import SafetensorError
+
+from student_jax.config import EmbedConfig
+from teacher_cache.errors import UserError
+from teacher_cache.publish import publish_file, write_json
+from teacher_cache.reader import ids_to_numpy
+from teacher_cache.schema import features_schema, require_schema
+
+if TYPE_CHECKING:  # scikit-learn and tokenizers take seconds to import, and who reads features needs neither
+    from student_jax.embedders.corpus import CorpusEmbedding
+    from student_jax.embedders.encoder import Encoder, EncoderEmbedding
+    from student_jax.embedders.static import StaticEmbedding
+
+FORMAT = 1
+TENSORS, DESCRIPTION = "embedder.safetensors", "embedder.json"
+FINGERPRINT = b"examples"
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A fitted embedder: its settings and its embedding of one of three kinds."""
+
+    config: EmbedConfig
+    embedding: "CorpusEmbedding | StaticEmbedding | EncoderEmbedding"
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a feature vector."""
+        return self.embedding.dimensions
+
+    @property
+    def inference_parameters(self) -> int:
+        """Numbers that a text's features are computed with."""
+        return self.embedding.inference_parameters
+
+    def transform(self, texts: Sequence[str]) -> np.ndarray:
+        """Features (rows, dimensions) of `texts`, float32, mean square about 1."""
+        return self.embedding.transform(texts)
+
+    def save(self, folder: Path) -> None:
+        """Publish embedder.safetensors and embedder.json in `folder`."""
+        tensors, content = self.embedding.to_content()
+        with publish_file(folder / TENSORS) as temporary:
+            safetensors.numpy.save_file(
+                {name: np.ascontiguousarray(array) for name, array in tensors.items()}, temporary
+            )
+        write_json(
+            folder / DESCRIPTION,
+            {
+                "format": FORMAT,
+                "config": asdict(self.config),
+                "dimensions": self.dimensions,
+                "inference_parameters": self.inference_parameters,
+                **content,
+            },
+        )
+
+
+def fit_embedder(
+    config: EmbedConfig, texts: Sequence[str], labels: Sequence[int] | None = None, encoder: "Encoder | None" = None
+) -> Embedder:
+    """Fit on the training split, and on nothing else.
+
+    Args:
+        config: which features.
+        texts: of the training split.
+        labels: their classes; `corpus` weighs its terms by them where `class_weights` is set, and without them leaves
+            terms unweighted.
+        encoder: the frozen model, for `encoder` alone.
+
+    Raises:
+        UserError: no texts, a checkpoint that cannot be used, no term that is frequent enough, or no encoder.
+    """
+    if not texts:
+        raise UserError("embed: the training split must have at least one text, got 0")
+    if config.kind == "corpus":
+        from student_jax.embedders.corpus import fit_corpus
+
+        return Embedder(config, fit_corpus(config, texts, labels if config.class_weights else None))
+    if config.kind == "static":
+        from student_jax.embedders.static import fit_static
+
+        return Embedder(config, fit_static(config, texts))
+    from student_jax.embedders.encoder import fit_encoder, require_encoder
+
+    return Embedder(config, fit_encoder(require_encoder(encoder, config), texts))
+
+
+def load_embedder(folder: Path, encoder: "Encoder | None" = None) -> Embedder:
+    """The embedder that was saved in `folder`.
+
+    Raises:
+        UserError: a file is missing, damaged or of another format, or features of kind encoder without an encoder.
+    """
+    try:
+        content = json.loads((folder / DESCRIPTION).read_bytes())
+        tensors = safetensors.numpy.load_file(folder / TENSORS)
+        if content["format"] != FORMAT:
+            raise UserError(f"{folder / DESCRIPTION}: format must be {FORMAT}, got {content['format']}")
+        config = TypeAdapter(EmbedConfig).validate_python(content["config"])
+        return Embedder(config, _restore(config, tensors, content, encoder))
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename} must exist; run the embed stage or `dvc pull`") from None
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise UserError(
+            f"{folder} holds no readable embedder: {' '.join(str(error).split())[:200]}; remake it"
+        ) from None
+
+
+def _restore(
+    config: EmbedConfig, tensors: Mapping[str, np.ndarray], content: Mapping[str, Any], encoder: "Encoder | None"
+) -> "CorpusEmbedding | StaticEmbedding | EncoderEmbedding":
+    if config.kind == "corpus":
+        from student_jax.embedders.corpus import CorpusEmbedding
+
+        return CorpusEmbedding.from_content(config, tensors, content)
+    if config.kind == "static":
+        from student_jax.embedders.static import StaticEmbedding
+
+        return StaticEmbedding.from_content(tensors, content)
+    from student_jax.embedders.encoder import EncoderEmbedding, require_encoder
+
+    return EncoderEmbedding.from_content(require_encoder(encoder, config), tensors)
+
+
+class Features(NamedTuple):
+    """All of features.parquet: ids (rows,) of dtype V16, values (rows, dimensions) float32, and which examples."""
+
+    ids: np.ndarray
+    values: np.ndarray
+    examples: str
+
+
+def write_features(path: Path, ids: pa.ChunkedArray, values: np.ndarray, examples: str) -> None:
+    """Publish features.parquet.
+
+    Args:
+        path: the file to publish.
+        ids: the column example_id of the examples.
+        values: (rows, dimensions) float32, in the same order.
+        examples: fingerprint of the examples, kept in the file's metadata.
+    """
+    dimensions = values.shape[1]
+    schema = features_schema(dimensions).with_metadata({FINGERPRINT: examples})
+    column = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), pa.float32()), dimensions)
+    with publish_file(path) as temporary:
+        # Mantissas of features do not compress: zstd would cost time and save nothing.
+        pq.write_table(
+            pa.Table.from_arrays([ids, column], schema=schema),
+            temporary,
+            compression="none",
+            use_dictionary=False,
+            write_page_checksum=True,
+        )
+
+
+def read_features(path: Path) -> Features:
+    """Read features.parquet, verifying its checksums.
+
+    Raises:
+        UserError: missing, damaged, not a features file, empty, or with a value that is not finite.
+    """
+    try:
+        table = pq.ParquetFile(path, page_checksum_verification=True).read()
+    except FileNotFoundError:
+        raise UserError(f"{path} must exist; run the embed stage or `dvc pull`") from None
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}; remake or pull it") from None
+    index = table.schema.get_field_index("features")
+    kind = table.schema.field(index).type if index >= 0 else None
+    dimensions = kind.list_size if isinstance(kind, pa.FixedSizeListType) else 1
+    require_schema(table.schema, features_schema(dimensions), path)
+    if table.num_rows == 0:
+        raise UserError(f"{path} must have at least one row, got 0")
+    table = table.combine_chunks()
+    values = table["features"].chunk(0).flatten().to_numpy().reshape(-1, dimensions)
+    if not np.isfinite(values).all():
+        raise UserError(f"{path}: features must be finite, got NaN or infinity; remake it")
+    return Features(
+        ids_to_numpy(table["example_id"]), values, (table.schema.metadata or {}).get(FINGERPRINT, b"").decode()
+    )

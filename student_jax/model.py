@@ -1,0 +1,129 @@
+"""The quantum student: features -> angles of the encoding -> expectation values -> scores.
+
+In: StudentConfig, numbers of features and classes.  Out: Model, Parameters, build_model(), count_trainable().
+Imports: jax, numpy.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from student_jax.circuit import Angles, angle_shapes
+from student_jax.config import StudentConfig
+from student_jax.engines import build_engine
+
+
+class Affine(NamedTuple):
+    """x -> x @ weight + bias, in arrays of NumPy or JAX."""
+
+    weight: Float[Any, "inputs outputs"]
+    bias: Float[Any, " outputs"]
+
+
+class Parameters(NamedTuple):
+    """All trainable parameters of a quantum student; `readout` is None where <Z> is the score itself."""
+
+    encoding: Affine
+    angles: Angles
+    readout: Affine | None
+
+
+class Model(NamedTuple):
+    """What the trainer trains: a quantum student or one of its controls.
+
+    `initialise` draws one set of parameters, a pytree of NumPy arrays; `apply` maps it and features (rows, dimensions)
+    to scores (rows, classes); `rates` holds factors on the learning rate by name of parameter (see `name_arrays`),
+    where they are not 1; a parameter with rate 0 is not trained.
+    """
+
+    initialise: Callable[[np.random.Generator], Any]
+    apply: Callable[[Any, Float[Array, "rows dimensions"]], Float[Array, "rows classes"]]
+    rates: Mapping[str, float]
+
+
+def build_model(config: StudentConfig, dimensions: int, classes: int) -> Model:
+    """The student of `config`: z = E w + b, the circuit's <Z>, then an affine map (`linear`) or nothing (`first`).
+
+    Raises:
+        UserError: the engine is not installed, or `first` has fewer qubits than classes.
+    """
+    engine = build_engine(config.engine, config.circuit, classes, config.precision)
+
+    def initialise(generator: np.random.Generator) -> Parameters:
+        return initialise_parameters(config, dimensions, classes, generator)
+
+    def apply(parameters: Parameters, features: Float[Array, "rows dimensions"]) -> Float[Array, "rows classes"]:
+        values = engine(apply_affine(parameters.encoding, features), parameters.angles)
+        return values if parameters.readout is None else apply_affine(parameters.readout, values)
+
+    # A `tied` angle stands for three equal ones, each of which Adam would move by the learning rate.
+    rates = {"angles.ry": 3.0, "angles.rz": 3.0} if config.circuit.rotations == "tied" else {}
+    return Model(initialise, apply, rates)
+
+
+def initialise_parameters(
+    config: StudentConfig, dimensions: int, classes: int, generator: np.random.Generator
+) -> Parameters:
+    """Draw a student's parameters.
+
+    w is normal with standard deviation encoding_scale / sqrt(dimensions): features of mean square 1 then give z the
+    standard deviation encoding_scale. The angles are uniform within +-angle_scale, the readout's weights normal with
+    standard deviation 1 / sqrt(qubits); biases are 0.
+    """
+    circuit, dtype = config.circuit, np.dtype(config.precision)
+
+    def draw_angles(shape: tuple[int, ...]) -> Any:
+        return generator.uniform(-config.angle_scale, config.angle_scale, shape).astype(dtype)
+
+    encoding = draw_affine(dimensions, circuit.qubits, config.encoding_scale, dtype, generator)
+    # A tied angle is the sum of three drawn ones, as in `triple`, so that both start as the same circuit.
+    shapes = angle_shapes(circuit)
+    full = Angles(*(draw_angles((*shape[:2], 3) if len(shape) == 3 else shape) for shape in shapes))
+    tied = circuit.rotations == "tied"
+    angles = Angles(*(a.sum(2, keepdims=True) if tied and a.ndim == 3 else a for a in full))
+    linear = circuit.readout == "linear"
+    readout = draw_affine(circuit.qubits, classes, 1.0, dtype, generator) if linear else None
+    return Parameters(encoding, angles, readout)
+
+
+def draw_affine(inputs: int, outputs: int, scale: float, dtype: np.dtype, generator: np.random.Generator) -> Affine:
+    """Normal weights with standard deviation scale / sqrt(inputs), bias 0."""
+    weight = generator.normal(0, scale / inputs**0.5, (inputs, outputs))
+    return Affine(weight.astype(dtype), np.zeros(outputs, dtype))
+
+
+def apply_affine(affine: Affine, inputs: Float[Array, "rows inputs"]) -> Float[Array, "rows outputs"]:
+    """Inputs @ weight + bias."""
+    return inputs @ affine.weight + affine.bias[None]
+
+
+def name_arrays(parameters: Any) -> dict[str, Any]:
+    """The arrays of `parameters` by dotted name, such as encoding.weight or angles.ry, in the pytree's order."""
+    leaves, _ = jax.tree.flatten_with_path(parameters)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
+
+
+def count_trainable(model: Model) -> int:
+    """How many numbers training changes."""
+    arrays = name_arrays(model.initialise(np.random.default_rng(0)))
+    return sum(array.size for name, array in arrays.items() if model.rates.get(name, 1.0) > 0)
+
+
+def apply_in_batches(
+    model: Model, parameters: Any, features: Float[Array, "rows dimensions"], batch: int
+) -> Float[Array, "rows classes"]:
+    """`model.apply` with the memory of `batch` rows; to be called under jit."""
+    rows = features.shape[0]
+    batch = min(batch, rows)
+    padded = jnp.pad(features, ((0, -rows % batch), (0, 0))).reshape(-1, batch, features.shape[1])
+    scores = jax.lax.map(lambda chunk: model.apply(parameters, chunk), padded)
+    return scores.reshape(-1, scores.shape[-1])[:rows]
+
+
+def rows_per_batch(qubits: int) -> int:
+    """How many rows to simulate at once where no gradient is wanted: at most 2^19 amplitudes, 4 MiB in complex64."""
+    return min(1024, 2 ** max(0, 19 - qubits))

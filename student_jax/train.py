@@ -1,0 +1,197 @@
+"""Training: every seed at once, a whole epoch in one compiled call, the best epoch of each seed kept.
+
+In: a Model, the dataset, StudentConfig.  Out: Training, EpochResult, train(), build_optimizer().
+Imports: jax, optax, tqdm.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int
+from tqdm import tqdm
+
+from student_jax.config import StudentConfig
+from student_jax.dataset import Split
+from student_jax.losses import distillation_loss
+from student_jax.model import Model, apply_in_batches, name_arrays, rows_per_batch
+from teacher_cache.errors import UserError
+
+LOG = logging.getLogger(__name__)
+
+
+class EpochResult(NamedTuple):
+    """What one seed reached after one epoch, epochs counted from 1; losses are means per row, in nats."""
+
+    seed: int
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+class Training(NamedTuple):
+    """All seeds' students.
+
+    `parameters` has a leading axis of seeds; each seed's are those of its best epoch, the one with the smallest
+    validation loss. `selected` is the index of the best seed by the same measure. `seconds_per_epoch` is for all seeds
+    together, the median over the epochs after the first, which compiles.
+    """
+
+    parameters: Any
+    seeds: list[int]
+    best_epochs: list[int]
+    selected: int
+    curves: list[EpochResult]
+    seconds_per_epoch: float
+
+
+def train(model: Model, dataset: Mapping[str, Split], config: StudentConfig, seed: int, name: str) -> Training:
+    """Train `config.seeds` students side by side on split `train`; epochs and seed are chosen on `validation`.
+
+    An epoch takes every row once, in an order of its own; the rows that do not fill a last batch are left out of it.
+
+    Args:
+        model: what to train.
+        dataset: splits by name.
+        config: optimizer, batch size, epochs, patience, loss.
+        seed: of the first student; the k-th has seed + k. It fixes its initial values and the order of its rows.
+        name: prefix of progress bar and log lines.
+
+    Raises:
+        UserError: a validation loss is not finite.
+    """
+    with jax.enable_x64(config.precision == "float64"):
+        return _train(model, dataset, config, np.arange(seed, seed + config.seeds), name)
+
+
+def _train(
+    model: Model, dataset: Mapping[str, Split], config: StudentConfig, seeds: Int[np.ndarray, " seeds"], name: str
+) -> Training:
+    splits = [_to_device(dataset[part], config.precision) for part in ("train", "validation")]
+    rows = len(dataset["train"].labels)
+    batch = min(config.batch_size, rows)
+    optimizer = build_optimizer(config, model.rates, rows // batch)
+    run_epoch = _compile_epoch(model, config, optimizer)
+    draws = [model.initialise(np.random.default_rng(seed)) for seed in seeds]
+    best = _Best(jax.tree.map(lambda *arrays: np.stack(arrays), *draws), len(seeds), config.patience)
+    state = (best.parameters, jax.vmap(optimizer.init)(best.parameters))
+    curves: list[EpochResult] = []
+    seconds: list[float] = []
+    bar = tqdm(range(1, config.epochs + 1), desc=name, unit="epoch", disable=not sys.stderr.isatty())
+    for epoch in bar:
+        start = time.perf_counter()
+        order = np.stack([_shuffle(rows, batch, seed, epoch) for seed in seeds])
+        state, measures = jax.block_until_ready(run_epoch(state, order, *splits))
+        seconds.append(time.perf_counter() - start)
+        results = np.stack(measures, axis=1).tolist()
+        curves += [EpochResult(int(seed), epoch, *row) for seed, row in zip(seeds, results, strict=True)]
+        _report(bar, name, epoch, curves[-len(seeds) :], seconds[-1])
+        if not best.update(epoch, curves[-len(seeds) :], state[0]):
+            break
+    typical = float(np.median(seconds[1:] or seconds))
+    return Training(best.parameters, seeds.tolist(), best.epochs.tolist(), int(best.losses.argmin()), curves, typical)
+
+
+class _Best:
+    """The parameters of each seed's best epoch so far, its validation loss and its number."""
+
+    def __init__(self, parameters: Any, seeds: int, patience: int | None) -> None:
+        self.parameters, self.patience = parameters, patience
+        self.losses, self.epochs = np.full(seeds, np.inf), np.zeros(seeds, int)
+
+    def update(self, epoch: int, results: Sequence[EpochResult], parameters: Any) -> bool:
+        """Take over the seeds that became better; False when no seed has patience left.
+
+        A seed without patience stays as it is while others go on: no seed's result depends on its company.
+        """
+        losses = np.array([result.validation_loss for result in results])
+        better = (losses < self.losses) & self._find_patient(epoch - 1)
+        self.losses, self.epochs = np.where(better, losses, self.losses), np.where(better, epoch, self.epochs)
+        self.parameters = jax.tree.map(
+            lambda old, new: np.where(better.reshape(-1, *[1] * (old.ndim - 1)), new, old), self.parameters, parameters
+        )
+        return bool(self._find_patient(epoch).any())
+
+    def _find_patient(self, epoch: int) -> np.ndarray:
+        return np.full(len(self.epochs), True) if self.patience is None else epoch - self.epochs < self.patience
+
+
+def _report(bar: tqdm, name: str, epoch: int, results: Sequence[EpochResult], seconds: float) -> None:
+    """Show the seeds' means behind the bar, or in a log line where there is no terminal.
+
+    Raises:
+        UserError: a loss is not finite.
+    """
+    loss = float(np.mean([result.validation_loss for result in results]))
+    accuracy = float(np.mean([result.validation_accuracy for result in results]))
+    if not np.isfinite(loss):
+        raise UserError(f"{name}: validation loss must be finite, got {loss} in epoch {epoch}; lower learning_rate")
+    if bar.disable:
+        text = "%s: epoch %d of %d: validation loss %.4f, accuracy %.4f, %.2f s"
+        LOG.info(text, name, epoch, bar.total, loss, accuracy, seconds)
+    else:
+        bar.set_postfix(loss=f"{loss:.4f}", accuracy=f"{accuracy:.4f}")
+
+
+def build_optimizer(
+    config: StudentConfig, rates: Mapping[str, float], steps_per_epoch: int
+) -> optax.GradientTransformation:
+    """Adam with decoupled weight decay, the gradient clipped to `clip_norm` before it, each step scaled by `rates`.
+
+    The `cosine` schedule falls from learning_rate to 0 over all epochs.
+    """
+    schedule = (
+        optax.cosine_decay_schedule(config.learning_rate, config.epochs * steps_per_epoch)
+        if config.schedule == "cosine"
+        else config.learning_rate
+    )
+    clip = optax.identity() if config.clip_norm is None else optax.clip_by_global_norm(config.clip_norm)
+
+    def scale(updates: Any, _: Any) -> Any:
+        factors = [rates.get(name, 1.0) for name in name_arrays(updates)]
+        return jax.tree.map(jnp.multiply, updates, jax.tree.unflatten(jax.tree.structure(updates), factors))
+
+    return optax.chain(clip, optax.adamw(schedule, weight_decay=config.weight_decay), optax.stateless(scale))
+
+
+def _compile_epoch(
+    model: Model, config: StudentConfig, optimizer: optax.GradientTransformation
+) -> Callable[..., tuple[Any, tuple[Array, Array, Array]]]:
+    def run_step(state: tuple[Any, Any], batch: Split) -> tuple[tuple[Any, Any], Array]:
+        parameters, memory = state
+
+        def compute_loss(parameters: Any) -> Float[Array, ""]:
+            return distillation_loss(model.apply(parameters, batch.features), batch.logits, batch.labels, config.loss)
+
+        loss, gradient = jax.value_and_grad(compute_loss)(parameters)
+        updates, memory = optimizer.update(gradient, memory, parameters)
+        return (optax.apply_updates(parameters, updates), memory), loss
+
+    def run_epoch(state: Any, order: Int[Array, "steps batch"], train: Split, validation: Split) -> Any:
+        state, losses = jax.lax.scan(
+            lambda state, rows: run_step(state, Split(*(a[rows] for a in train))), state, order
+        )
+        scores = apply_in_batches(model, state[0], validation.features, rows_per_batch(config.circuit.qubits))
+        loss = distillation_loss(scores, validation.logits, validation.labels, config.loss)
+        accuracy = jnp.mean(scores.argmax(axis=1) == validation.labels)
+        return state, (losses.mean(), loss, accuracy)
+
+    return jax.jit(jax.vmap(run_epoch, in_axes=(0, 0, None, None)), donate_argnums=0)
+
+
+def _shuffle(rows: int, batch: int, seed: int, epoch: int) -> Int[np.ndarray, "steps batch"]:
+    """An order of the rows that depends on (seed, epoch) alone, cut into whole batches."""
+    order = np.random.default_rng([seed, epoch]).permutation(rows).astype(np.int32)
+    return order[: rows // batch * batch].reshape(-1, batch)
+
+
+def _to_device(split: Split, precision: str) -> Split:
+    features, logits = (jnp.asarray(array, precision) for array in (split.features, split.logits))
+    return Split(features, logits, jnp.asarray(split.labels))
