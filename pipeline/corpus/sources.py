@@ -6,11 +6,11 @@ In: a TaskConfig.  Out: Source, read_source().  Imports: pyarrow; datasets only 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pipeline.corpus.config import EmbeddedSource, FileSource, HubSource, TaskConfig
+from pipeline.corpus.embedded import emotion, hiding, thematic
 from pipeline.corpus.files import read_file_rows
 from pipeline.corpus.hub import read_hub_rows
 from pipeline.corpus.row import Row, name_label
@@ -58,9 +58,9 @@ def read_source(name: str, task: TaskConfig, seed: int, root: Path) -> Source:
 
 
 def generate_rows(generator: str, count: int, seed: int) -> Iterable[Row]:
-    """`count` texts of an embedded generator: pipeline.corpus.embedded.{generator}."""
-    module = import_module(f"pipeline.corpus.embedded.{generator}")  # only the one asked for: hiding fits a model
-    return (Row(f"embedded {generator}", text, label) for text, label in module.generate(count, seed))
+    """`count` texts of the embedded generator called `generator`."""
+    generate = {"emotion": emotion.generate, "hiding": hiding.generate, "thematic": thematic.generate}[generator]
+    return (Row(f"embedded {generator}", text, label) for text, label in generate(count, seed))
 
 
 def find_file(name: str, source: FileSource, root: Path) -> Path:
