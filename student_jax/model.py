@@ -1,20 +1,25 @@
 """The quantum student: features -> angles of the encoding -> expectation values -> scores.
 
-In: StudentConfig, numbers of features and classes.  Out: Model, Parameters, build_model(), count_trainable().
+In: StudentConfig, numbers of features and classes.  Out: Model, Parameters, build_model(), build_scorer(),
+count_trainable().
 Imports: jax, numpy.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from student_jax.circuit import Angles, angle_shapes
+from student_jax.circuit import Angles, angle_shapes, sum_rotations
 from student_jax.config import StudentConfig
-from student_jax.engines import build_engine
+from student_jax.engines import Engine, build_engine
+
+# What is simulated at once where no gradient is wanted: at most 2^19 amplitudes, 4 MiB in complex64, for every seed.
+MAX_AMPLITUDES_LOG2 = 19
+MAX_BATCH = 1024
 
 
 class Affine(NamedTuple):
@@ -51,7 +56,13 @@ def build_model(config: StudentConfig, dimensions: int, classes: int) -> Model:
     Raises:
         UserError: the engine is not installed, or `first` has fewer qubits than classes.
     """
-    engine = build_engine(config.engine, config.circuit, classes, config.precision)
+    return assemble_model(
+        build_engine(config.engine, config.circuit, classes, config.precision), config, dimensions, classes
+    )
+
+
+def assemble_model(engine: Engine, config: StudentConfig, dimensions: int, classes: int) -> Model:
+    """A Model around `engine`, which has as many outputs as the readout of `config` reads."""
 
     def initialise(generator: np.random.Generator) -> Parameters:
         return initialise_parameters(config, dimensions, classes, generator)
@@ -76,18 +87,17 @@ def initialise_parameters(
     """
     circuit, dtype = config.circuit, np.dtype(config.precision)
 
-    def draw_angles(shape: tuple[int, ...]) -> Any:
-        return generator.uniform(-config.angle_scale, config.angle_scale, shape).astype(dtype)
-
     encoding = draw_affine(dimensions, circuit.qubits, config.encoding_scale, dtype, generator)
-    # A tied angle is the sum of three drawn ones, as in `triple`, so that both start as the same circuit.
-    shapes = angle_shapes(circuit)
-    full = Angles(*(draw_angles((*shape[:2], 3) if len(shape) == 3 else shape) for shape in shapes))
-    tied = circuit.rotations == "tied"
-    angles = Angles(*(a.sum(2, keepdims=True) if tied and a.ndim == 3 else a for a in full))
-    linear = circuit.readout == "linear"
-    readout = draw_affine(circuit.qubits, classes, 1.0, dtype, generator) if linear else None
-    return Parameters(encoding, angles, readout)
+    # A tied angle is the sum of three drawn ones, so that both forms start as the same circuit.
+    shapes = angle_shapes(replace(circuit, rotations="triple"))
+    limit = config.angle_scale
+    draws: list[Any] = [generator.uniform(-limit, limit, shape).astype(dtype) for shape in shapes]
+    angles = Angles(*draws)
+    if circuit.rotations == "tied":
+        angles = sum_rotations(angles)
+    if circuit.readout == "first":
+        return Parameters(encoding, angles, None)
+    return Parameters(encoding, angles, draw_affine(circuit.qubits, classes, 1.0, dtype, generator))
 
 
 def draw_affine(inputs: int, outputs: int, scale: float, dtype: np.dtype, generator: np.random.Generator) -> Affine:
@@ -113,17 +123,19 @@ def count_trainable(model: Model) -> int:
     return sum(array.size for name, array in arrays.items() if model.rates.get(name, 1.0) > 0)
 
 
-def apply_in_batches(
-    model: Model, parameters: Any, features: Float[Array, "rows dimensions"], batch: int
-) -> Float[Array, "rows classes"]:
-    """`model.apply` with the memory of `batch` rows; to be called under jit."""
-    rows = features.shape[0]
-    batch = min(batch, rows)
-    padded = jnp.pad(features, ((0, -rows % batch), (0, 0))).reshape(-1, batch, features.shape[1])
-    scores = jax.lax.map(lambda chunk: model.apply(parameters, chunk), padded)
-    return scores.reshape(-1, scores.shape[-1])[:rows]
+def build_scorer(model: Model, config: StudentConfig) -> Callable[[Any, np.ndarray], np.ndarray]:
+    """Compile (parameters of all seeds, features (rows, dimensions)) -> scores (seeds, rows, classes) of `model`.
 
+    Rows are scored in batches whose size is a power of two, so that few shapes are compiled.
+    """
+    run = jax.jit(jax.vmap(model.apply, in_axes=(0, None)))
+    limit = min(MAX_BATCH, 2 ** max(0, MAX_AMPLITUDES_LOG2 - config.circuit.qubits))
 
-def rows_per_batch(qubits: int) -> int:
-    """How many rows to simulate at once where no gradient is wanted: at most 2^19 amplitudes, 4 MiB in complex64."""
-    return min(1024, 2 ** max(0, 19 - qubits))
+    def score(parameters: Any, features: np.ndarray) -> np.ndarray:
+        batch = min(limit, 1 << (len(features) - 1).bit_length())
+        padded = np.pad(features.astype(config.precision), ((0, -len(features) % batch), (0, 0)))
+        with jax.enable_x64(config.precision == "float64"):
+            scores = [np.asarray(run(parameters, chunk)) for chunk in np.split(padded, len(padded) // batch)]
+        return np.concatenate(scores, axis=1)[:, : len(features)]
+
+    return score

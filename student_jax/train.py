@@ -8,6 +8,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from student_jax.config import StudentConfig
 from student_jax.dataset import Split
 from student_jax.losses import distillation_loss
-from student_jax.model import Model, apply_in_batches, name_arrays, rows_per_batch
+from student_jax.model import Model, build_scorer, name_arrays
 from teacher_cache.errors import UserError
 
 LOG = logging.getLogger(__name__)
@@ -74,26 +75,28 @@ def train(model: Model, dataset: Mapping[str, Split], config: StudentConfig, see
 def _train(
     model: Model, dataset: Mapping[str, Split], config: StudentConfig, seeds: Int[np.ndarray, " seeds"], name: str
 ) -> Training:
-    splits = [_to_device(dataset[part], config.precision) for part in ("train", "validation")]
     rows = len(dataset["train"].labels)
     batch = min(config.batch_size, rows)
     optimizer = build_optimizer(config, model.rates, rows // batch)
-    run_epoch = _compile_epoch(model, config, optimizer)
+    run_epoch, validate = _compile_epoch(model, config, optimizer), _compile_validation(model, config)
+    train = _to_device(dataset["train"], config.precision)
     draws = [model.initialise(np.random.default_rng(seed)) for seed in seeds]
     best = _Best(jax.tree.map(lambda *arrays: np.stack(arrays), *draws), len(seeds), config.patience)
-    state = (best.parameters, jax.vmap(optimizer.init)(best.parameters))
+    parameters = jax.tree.map(jnp.array, best.parameters)  # a copy, for an epoch's call takes its state's memory over
+    state = (parameters, jax.vmap(optimizer.init)(parameters))
     curves: list[EpochResult] = []
     seconds: list[float] = []
     bar = tqdm(range(1, config.epochs + 1), desc=name, unit="epoch", disable=not sys.stderr.isatty())
     for epoch in bar:
         start = time.perf_counter()
         order = np.stack([_shuffle(rows, batch, seed, epoch) for seed in seeds])
-        state, measures = jax.block_until_ready(run_epoch(state, order, *splits))
+        state, losses = jax.block_until_ready(run_epoch(state, order, train))
         seconds.append(time.perf_counter() - start)
-        results = np.stack(measures, axis=1).tolist()
-        curves += [EpochResult(int(seed), epoch, *row) for seed, row in zip(seeds, results, strict=True)]
-        _report(bar, name, epoch, curves[-len(seeds) :], seconds[-1])
-        if not best.update(epoch, curves[-len(seeds) :], state[0]):
+        measures = zip(losses.tolist(), *validate(state[0], dataset["validation"]), strict=True)
+        results = [EpochResult(int(seed), epoch, *row) for seed, row in zip(seeds, measures, strict=True)]
+        curves += results
+        _report(bar, name, results, seconds[-1])
+        if not best.update(results, state[0]):
             break
     typical = float(np.median(seconds[1:] or seconds))
     return Training(best.parameters, seeds.tolist(), best.epochs.tolist(), int(best.losses.argmin()), curves, typical)
@@ -106,12 +109,12 @@ class _Best:
         self.parameters, self.patience = parameters, patience
         self.losses, self.epochs = np.full(seeds, np.inf), np.zeros(seeds, int)
 
-    def update(self, epoch: int, results: Sequence[EpochResult], parameters: Any) -> bool:
+    def update(self, results: Sequence[EpochResult], parameters: Any) -> bool:
         """Take over the seeds that became better; False when no seed has patience left.
 
         A seed without patience stays as it is while others go on: no seed's result depends on its company.
         """
-        losses = np.array([result.validation_loss for result in results])
+        epoch, losses = results[0].epoch, np.array([result.validation_loss for result in results])
         better = (losses < self.losses) & self._find_patient(epoch - 1)
         self.losses, self.epochs = np.where(better, losses, self.losses), np.where(better, epoch, self.epochs)
         self.parameters = jax.tree.map(
@@ -123,7 +126,7 @@ class _Best:
         return np.full(len(self.epochs), True) if self.patience is None else epoch - self.epochs < self.patience
 
 
-def _report(bar: tqdm, name: str, epoch: int, results: Sequence[EpochResult], seconds: float) -> None:
+def _report(bar: tqdm, name: str, results: Sequence[EpochResult], seconds: float) -> None:
     """Show the seeds' means behind the bar, or in a log line where there is no terminal.
 
     Raises:
@@ -131,6 +134,7 @@ def _report(bar: tqdm, name: str, epoch: int, results: Sequence[EpochResult], se
     """
     loss = float(np.mean([result.validation_loss for result in results]))
     accuracy = float(np.mean([result.validation_accuracy for result in results]))
+    epoch = results[0].epoch
     if not np.isfinite(loss):
         raise UserError(f"{name}: validation loss must be finite, got {loss} in epoch {epoch}; lower learning_rate")
     if bar.disable:
@@ -163,7 +167,7 @@ def build_optimizer(
 
 def _compile_epoch(
     model: Model, config: StudentConfig, optimizer: optax.GradientTransformation
-) -> Callable[..., tuple[Any, tuple[Array, Array, Array]]]:
+) -> Callable[..., tuple[Any, Float[Array, " seeds"]]]:
     def run_step(state: tuple[Any, Any], batch: Split) -> tuple[tuple[Any, Any], Array]:
         parameters, memory = state
 
@@ -174,16 +178,26 @@ def _compile_epoch(
         updates, memory = optimizer.update(gradient, memory, parameters)
         return (optax.apply_updates(parameters, updates), memory), loss
 
-    def run_epoch(state: Any, order: Int[Array, "steps batch"], train: Split, validation: Split) -> Any:
+    def run_epoch(state: Any, order: Int[Array, "steps batch"], train: Split) -> tuple[Any, Float[Array, ""]]:
         state, losses = jax.lax.scan(
             lambda state, rows: run_step(state, Split(*(a[rows] for a in train))), state, order
         )
-        scores = apply_in_batches(model, state[0], validation.features, rows_per_batch(config.circuit.qubits))
-        loss = distillation_loss(scores, validation.logits, validation.labels, config.loss)
-        accuracy = jnp.mean(scores.argmax(axis=1) == validation.labels)
-        return state, (losses.mean(), loss, accuracy)
+        return state, losses.mean()
 
-    return jax.jit(jax.vmap(run_epoch, in_axes=(0, 0, None, None)), donate_argnums=0)
+    return jax.jit(jax.vmap(run_epoch, in_axes=(0, 0, None)), donate_argnums=0)
+
+
+def _compile_validation(model: Model, config: StudentConfig) -> Callable[[Any, Split], tuple[list[float], list[float]]]:
+    """(parameters of all seeds, split) -> loss and accuracy of each seed."""
+    score = build_scorer(model, config)
+    compute_losses = jax.jit(jax.vmap(partial(distillation_loss, config=config.loss), in_axes=(0, None, None)))
+
+    def validate(parameters: Any, split: Split) -> tuple[list[float], list[float]]:
+        scores = score(parameters, split.features)
+        losses = compute_losses(scores, split.logits.astype(scores.dtype), split.labels)
+        return losses.tolist(), np.mean(scores.argmax(axis=-1) == split.labels, axis=-1).tolist()
+
+    return validate
 
 
 def _shuffle(rows: int, batch: int, seed: int, epoch: int) -> Int[np.ndarray, "steps batch"]:

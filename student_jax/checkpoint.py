@@ -1,0 +1,150 @@
+"""A trained student on disk: student.safetensors holds every seed's parameters, student.json all else.
+
+In: Checkpoint and a folder.  Out: Checkpoint, save_checkpoint(), load_checkpoint(), write_curves(), read_curves().
+Imports: jax, pydantic, safetensors.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+import safetensors.numpy
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
+from safetensors import SafetensorError
+
+from student_jax.config import StudentConfig
+from student_jax.model import Parameters, initialise_parameters, name_arrays
+from student_jax.train import EpochResult
+from teacher_cache.errors import UserError
+from teacher_cache.publish import publish_file, write_json
+
+FORMAT = 1
+TENSORS, DESCRIPTION, CURVES = "student.safetensors", "student.json", "curves.csv"
+
+Count = Annotated[int, Field(ge=0)]
+
+
+@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
+class Description:
+    """What student.json says, besides format and checksum.
+
+    `origin` is what the student was made from, as who trained it knows it: task, teacher, fingerprints. `seeds` and
+    `best_epochs` belong to the parameters' leading axis; `selected` is the index of the best seed on `validation`.
+    """
+
+    labels: Annotated[list[str], Field(min_length=2)]
+    dimensions: Annotated[int, Field(ge=1)]
+    config: StudentConfig
+    seeds: Annotated[list[Count], Field(min_length=1)]
+    best_epochs: list[Count]
+    selected: Count
+    seconds_per_epoch: Annotated[float, Field(ge=0)]
+    origin: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A student of several seeds: NumPy parameters with a leading axis of seeds, and their description."""
+
+    description: Description
+    parameters: Parameters
+
+    @property
+    def selected_parameters(self) -> Parameters:
+        """The best seed's parameters, the leading axis kept with length 1."""
+        chosen = self.description.selected
+        return jax.tree.map(lambda array: array[chosen : chosen + 1], self.parameters)
+
+
+def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """Publish student.safetensors, then student.json, in `folder`."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in name_arrays(checkpoint.parameters).items()}
+    data = safetensors.numpy.save(arrays)
+    with publish_file(folder / TENSORS) as temporary:
+        temporary.write_bytes(data)
+    content = {"format": FORMAT, "sha256": hashlib.sha256(data).hexdigest(), **asdict(checkpoint.description)}
+    write_json(folder / DESCRIPTION, content)
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """The student that was saved in `folder`.
+
+    Raises:
+        UserError: a file is missing, damaged, edited, from another student or of another format.
+    """
+    description, sha256 = _read_description(folder / DESCRIPTION)
+    path = folder / TENSORS
+    try:
+        data = path.read_bytes()
+        found = hashlib.sha256(data).hexdigest()
+        if found != sha256:
+            raise UserError(
+                f"{path} is not the file of {DESCRIPTION}: sha256 must be {sha256}, got {found}; retrain or pull it"
+            )
+        arrays = safetensors.numpy.load(data)
+    except FileNotFoundError:
+        raise UserError(f"{path} must exist; run the stage train_student or `dvc pull`") from None
+    except (OSError, ValueError, SafetensorError) as error:
+        raise UserError(f"{path} cannot be read as safetensors: {error}; retrain or pull it") from None
+    return Checkpoint(description, _arrange(arrays, description, path))
+
+
+def write_curves(path: Path, curves: Sequence[EpochResult]) -> None:
+    """Publish the curves as CSV, one line per seed and epoch."""
+    with publish_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(EpochResult._fields)
+        writer.writerows(curves)
+
+
+def read_curves(path: Path) -> list[EpochResult]:
+    """The curves that `write_curves` wrote."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    return [EpochResult(int(row[0]), int(row[1]), *map(float, row[2:])) for row in rows[1:]]
+
+
+def _read_description(path: Path) -> tuple[Description, str]:
+    try:
+        content = json.loads(path.read_bytes())
+        form, sha256 = content.pop("format"), content.pop("sha256")
+        if form != FORMAT:
+            raise UserError(f"{path}: format must be {FORMAT}, got {form}")
+        # By way of JSON, where strict mode takes lists and numbers as they are written and no others.
+        description = TypeAdapter(Description).validate_json(json.dumps(content))
+    except FileNotFoundError:
+        raise UserError(f"{path} must exist; run the stage train_student or `dvc pull`") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise UserError(f"{path}: {key}: {first['msg']}; the file was edited or damaged") from None
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise UserError(f"{path} must describe a student, got {type(error).__name__}: {error}") from None
+    seeds = len(description.seeds)
+    if len(description.best_epochs) != seeds or description.selected >= seeds:
+        raise UserError(f"{path}: best_epochs and selected must fit {seeds} seeds; the file was edited or damaged")
+    return description, sha256
+
+
+def _arrange(arrays: Mapping[str, np.ndarray], description: Description, path: Path) -> Parameters:
+    """`arrays` as Parameters, refused unless names, shapes and types are those of the described student."""
+    config = description.config
+    draw = initialise_parameters(config, description.dimensions, len(description.labels), np.random.default_rng(0))
+    expected = {name: (len(description.seeds), *array.shape) for name, array in name_arrays(draw).items()}
+    if set(arrays) != set(expected):
+        raise UserError(f"{path}: tensors must be {sorted(expected)}, got {sorted(arrays)}")
+    for name, shape in expected.items():
+        array = arrays[name]
+        if array.shape != shape or array.dtype != np.dtype(config.precision):
+            raise UserError(f"{path}: {name} must be {config.precision} {shape}, got {array.dtype} {array.shape}")
+        if not np.isfinite(array).all():
+            raise UserError(f"{path}: {name} must be finite, got NaN or infinity")
+    values: list[Any] = [arrays[name] for name in expected]
+    return jax.tree.unflatten(jax.tree.structure(draw), values)

@@ -1,0 +1,75 @@
+"""A trained student at work: texts -> labels and probabilities, from one folder, without torch.
+
+In: the folder of a student.  Out: Student, Prediction.  Imports: jax, numpy, what the features' kind needs.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from scipy.special import softmax
+
+from student_jax.checkpoint import Checkpoint, load_checkpoint
+from student_jax.engines import build_engine
+from student_jax.features import Embedder, load_embedder
+from student_jax.model import assemble_model, build_scorer
+from teacher_cache.errors import UserError
+
+if TYPE_CHECKING:
+    from student_jax.embedders.encoder import Encoder
+
+
+class Prediction(NamedTuple):
+    """Names of the likeliest classes (rows), and all probabilities (rows, classes), float32."""
+
+    labels: list[str]
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
+class Student:
+    """The best seed of a checkpoint with the embedder it was trained on."""
+
+    checkpoint: Checkpoint
+    embedder: Embedder
+    score: Callable[[Any, np.ndarray], np.ndarray]
+
+    @classmethod
+    def load(cls, folder: str | Path, engine: str | None = None, encoder: "Encoder | None" = None) -> "Student":
+        """Load a student.
+
+        Args:
+            folder: student.safetensors, student.json, embedder.safetensors and embedder.json.
+            engine: what simulates the circuit, where it is not the engine of the training.
+            encoder: the frozen encoder of students whose features are of the kind `encoder`.
+
+        Raises:
+            UserError: a file is missing, damaged or from another student, or engine or encoder is not there.
+        """
+        checkpoint, embedder = load_checkpoint(Path(folder)), load_embedder(Path(folder), encoder)
+        description = checkpoint.description
+        if embedder.dimensions != description.dimensions:
+            raise UserError(
+                f"{folder}: embedder must have {description.dimensions} dimensions, got {embedder.dimensions}"
+            )
+        config, classes = description.config, len(description.labels)
+        simulator = build_engine(engine or config.engine, config.circuit, classes, config.precision)
+        model = assemble_model(simulator, config, description.dimensions, classes)
+        return cls(checkpoint, embedder, build_scorer(model, config))
+
+    def predict(self, texts: Sequence[str]) -> Prediction:
+        """Classify `texts`.
+
+        Raises:
+            UserError: `texts` is one string and not a sequence of them.
+        """
+        if isinstance(texts, str):
+            raise UserError("texts must be a list of texts, got one text; put it in brackets")
+        names = self.checkpoint.description.labels
+        if not texts:
+            return Prediction([], np.zeros((0, len(names)), np.float32))
+        scores = self.score(self.checkpoint.selected_parameters, self.embedder.transform(texts))[0]
+        probabilities = softmax(scores, axis=1).astype(np.float32)
+        return Prediction([names[k] for k in probabilities.argmax(axis=1)], probabilities)
