@@ -8,6 +8,7 @@ import click
 from pipeline.commands.cache import cache
 from pipeline.commands.profile import profile
 from pipeline.commands.results import results
+from pipeline.commands.student import predict
 from pipeline.entry import run
 
 
@@ -28,7 +29,7 @@ def qdllm() -> None:
     """
 
 
-for command in (profile, results, cache):
+for command in (profile, results, predict, cache):
     qdllm.add_command(command)
 
 

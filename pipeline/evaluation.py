@@ -49,9 +49,7 @@ def compare(splits: Mapping[str, Predictions], seeds: Sequence[int], selected: i
             }
             for name, split in splits.items()
         },
-        "seeds": [
-            {"seed": seed, **{name: scores[name][index] for name in splits}} for index, seed in enumerate(seeds)
-        ],
+        "seeds": [{"seed": seed, **{name: scores[name][index] for name in splits}} for index, seed in enumerate(seeds)],
         "confusion": {
             side: count_confusion(test.labels, found.argmax(axis=1), found.shape[1]).tolist()
             for side, found in sides.items()
@@ -71,7 +69,7 @@ def average_control(test: Predictions, parameters: int) -> dict[str, Any]:
 
 
 def tabulate_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -> list[dict[str, str]]:
-    """One row for each test text, as DVC's confusion template counts them: the class it has and the one it was given."""
+    """One row for each test text, as DVC's confusion template counts them: its class and the one it was given."""
     return [
         {"actual": actual, "predicted": predicted}
         for actual, row in zip(labels, confusion, strict=True)

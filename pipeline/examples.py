@@ -1,6 +1,6 @@
 """Reading what the stage prepare wrote.
 
-In: a folder data/{task}.  Out: read_examples(), read_training_texts(), read_labels().  Imports: pyarrow.
+In: a folder data/{task}.  Out: read_examples(), read_training(), read_labels().  Imports: pyarrow.
 """
 
 import json
@@ -28,10 +28,11 @@ def read_examples(folder: Path) -> pa.Table:
     return table
 
 
-def read_training_texts(folder: Path) -> list[str]:
-    """The texts of the training split: all that anything may be fitted on."""
+def read_training(folder: Path) -> tuple[list[str], list[int]]:
+    """Texts and class indices of the training split: all that anything may be fitted on."""
     examples = read_examples(folder)
-    return examples.filter(pc.equal(examples["split"], "train"))["text"].to_pylist()
+    training = examples.filter(pc.equal(examples["split"], "train"))
+    return training["text"].to_pylist(), training["label"].to_pylist()
 
 
 def read_labels(folder: Path) -> list[str]:

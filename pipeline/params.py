@@ -95,4 +95,9 @@ def _is_kind(part: str, before: list[str]) -> bool:
 def _rule(error: Any) -> str:
     if error["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
         return "unknown key"
-    return str(error["msg"]).replace("Input should", "must").replace("Field required", "must be given").removeprefix("Value error, ")
+    return (
+        str(error["msg"])
+        .replace("Input should", "must")
+        .replace("Field required", "must be given")
+        .removeprefix("Value error, ")
+    )

@@ -1,16 +1,19 @@
 """Features and teacher outputs of one task, joined by example_id and cut by split.
 
-In: Features, the rows of a teacher cache.  Out: Split, join_dataset().  Imports: NumPy, jaxtyping.
+In: the folders of features and cache, or what was read from them.  Out: Split, open_dataset(), join_dataset().
+Imports: NumPy, jaxtyping.
 """
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from student_jax.features import Features
+from student_jax.features import Features, read_features
 from teacher_cache.errors import UserError
-from teacher_cache.reader import CacheRows
+from teacher_cache.manifest import Manifest
+from teacher_cache.reader import CacheRows, open_cache
 from teacher_cache.schema import SPLITS
 
 
@@ -20,6 +23,23 @@ class Split(NamedTuple):
     features: Float[Any, "rows dimensions"]
     logits: Float[Any, "rows classes"]
     labels: Int[Any, " rows"]
+
+
+def open_dataset(features: Path, cache: Path, task: str, teacher: str) -> tuple[dict[str, Split], Manifest]:
+    """The joined splits of one task and teacher, and the manifest of the cache they come from.
+
+    Args:
+        features: the folder of stage embed.
+        cache: the folder of stage cache_teacher.
+        task: the task that the cache must be of.
+        teacher: the teacher that it must be of.
+
+    Raises:
+        UserError: a file is missing or damaged; the cache is another's, or was made from other examples.
+    """
+    read = read_features(features / "features.parquet")
+    opened = open_cache(cache, {"task": task, "teacher": teacher, "identity.examples": read.examples})
+    return join_dataset(read, opened.read()), opened.manifest
 
 
 def join_dataset(features: Features, rows: CacheRows) -> dict[str, Split]:

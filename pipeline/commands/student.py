@@ -19,7 +19,7 @@ BATCH = 256
 
 @click.command()
 @click.option("--student", type=click.Path(path_type=Path), required=True, help="A folder students/{task}/{teacher}.")
-@click.option("--file", type=click.Path(path_type=Path, allow_dash=True), help="A file with one text a line; - is stdin.")
+@click.option("--file", type=click.Path(path_type=Path, allow_dash=True), help="One text a line; - is stdin.")
 @click.argument("texts", nargs=-1)
 def predict(student: Path, file: Path | None, texts: tuple[str, ...]) -> None:
     """Classify TEXTS, the lines of a file, or of stdin: one line of JSON each."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.entry import run, write_record
-from pipeline.examples import read_training_texts
+from pipeline.examples import read_training
 from pipeline.params import read_block, read_seed
 from teacher_cache.publish import publish_folder
 from teacher_cache.teacher.base import make_base
@@ -24,8 +24,9 @@ from teacher_cache.teacher.config import BaseConfig
 def main(task: str, teacher: str, data: Path, base: Path, record: Path) -> None:
     """Pin one teacher's pretrained base, or train a local one."""
     config = read_block(f"teacher.{teacher}.base", BaseConfig)
+    texts, _ = read_training(data)
     with publish_folder(base) as folder:
-        make_base(config, read_training_texts(data), read_seed(), folder)
+        make_base(config, texts, read_seed(), folder)
     write_record(record, "base", task=task, teacher=teacher)
 
 

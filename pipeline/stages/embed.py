@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.entry import run, write_record
-from pipeline.examples import read_examples, read_training_texts
+from pipeline.examples import read_examples, read_training
 from pipeline.params import read_block
 from student_jax.config import EmbedConfig
 from student_jax.features import fit_embedder, write_features
@@ -24,7 +24,7 @@ from teacher_cache.publish import publish_folder
 def main(task: str, data: Path, features: Path, record: Path) -> None:
     """Turn every text of one task into a vector, fitting on the training split alone."""
     examples = read_examples(data)
-    embedder = fit_embedder(read_block("embed", EmbedConfig), read_training_texts(data))
+    embedder = fit_embedder(read_block("embed", EmbedConfig), *read_training(data))
     with publish_folder(features) as folder:
         embedder.save(folder)
         write_features(

@@ -1,0 +1,60 @@
+"""Stage evaluate: student against teacher -> metrics, and all that the report tells of this pair.
+
+Run as dvc.yaml does: python -m pipeline.stages.evaluate --task T --teacher M --features FOLDER --cache FOLDER
+--student FOLDER --card FILE --records FOLDER --evaluation FOLDER --metrics FILE
+"""
+
+from pathlib import Path
+
+import click
+
+from pipeline.entry import run
+from pipeline.evaluation import tabulate_confusion
+from pipeline.params import read_seed
+from pipeline.summary import read_records, summarise_pair, write_table
+from student_jax.checkpoint import load_checkpoint, read_curves
+from student_jax.dataset import open_dataset
+from student_jax.diagnose import draw_circuit
+from teacher_cache.publish import publish_folder, write_json
+
+
+@click.command()
+@click.option("--task", required=True)
+@click.option("--teacher", required=True)
+@click.option("--features", type=click.Path(path_type=Path), required=True)
+@click.option("--cache", type=click.Path(path_type=Path), required=True)
+@click.option("--student", type=click.Path(path_type=Path), required=True)
+@click.option("--card", type=click.Path(path_type=Path), required=True)
+@click.option("--records", type=click.Path(path_type=Path), required=True)
+@click.option("--evaluation", type=click.Path(path_type=Path), required=True)
+@click.option("--metrics", type=click.Path(path_type=Path), required=True)
+def main(
+    task: str,
+    teacher: str,
+    features: Path,
+    cache: Path,
+    student: Path,
+    card: Path,
+    records: Path,
+    evaluation: Path,
+    metrics: Path,
+) -> None:
+    """Evaluate one student, and its controls, on validation and test."""
+    dataset, manifest = open_dataset(features, cache, task, teacher)
+    checkpoint = load_checkpoint(student)
+    curves = read_curves(student / "curves.csv")
+    summary = {
+        **summarise_pair(dataset, manifest, checkpoint, student, read_seed()),
+        **read_records(card, records, task, teacher),
+        "curves": [row._asdict() for row in curves],
+    }
+    with publish_folder(evaluation / "summary") as folder:
+        write_json(folder / "summary.json", summary)
+        draw_circuit(checkpoint.description.config.circuit, len(manifest.labels), folder / "circuit.svg")
+    write_table(evaluation / "curves.csv", summary["curves"])
+    write_table(evaluation / "confusion.csv", tabulate_confusion(summary["confusion"]["student"], manifest.labels))
+    write_json(metrics, summary["metrics"])
+
+
+if __name__ == "__main__":
+    run(main, "evaluate")

@@ -1,0 +1,41 @@
+"""Stage train_student: features + teacher cache -> the quantum student, every seed of it.
+
+Run as dvc.yaml does: python -m pipeline.stages.train_student --task T --teacher M --features FOLDER --cache FOLDER
+--student FOLDER --record FILE
+"""
+
+from pathlib import Path
+
+import click
+
+from pipeline.entry import run, write_record
+from pipeline.params import read_block, read_seed
+from student_jax.checkpoint import save_student
+from student_jax.config import StudentConfig
+from student_jax.dataset import open_dataset
+from student_jax.model import build_model
+from student_jax.train import train
+from teacher_cache.publish import publish_folder
+
+
+@click.command()
+@click.option("--task", required=True)
+@click.option("--teacher", required=True)
+@click.option("--features", type=click.Path(path_type=Path), required=True)
+@click.option("--cache", type=click.Path(path_type=Path), required=True)
+@click.option("--student", type=click.Path(path_type=Path), required=True)
+@click.option("--record", type=click.Path(path_type=Path), required=True)
+def main(task: str, teacher: str, features: Path, cache: Path, student: Path, record: Path) -> None:
+    """Train one student against one teacher's cache."""
+    config = read_block("student", StudentConfig)
+    dataset, manifest = open_dataset(features, cache, task, teacher)
+    model = build_model(config, dataset["train"].features.shape[1], len(manifest.labels))
+    training = train(model, dataset, config, read_seed(), f"train_student: {task}, {teacher}")
+    origin = {"task": task, "teacher": teacher, "cache": manifest.fingerprint}
+    with publish_folder(student) as folder:
+        save_student(folder, training, config, manifest.labels, features, origin)
+    write_record(record, "train_student", task=task, teacher=teacher)
+
+
+if __name__ == "__main__":
+    run(main, "train_student")

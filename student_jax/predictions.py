@@ -1,0 +1,44 @@
+"""What a trained student, and each of its controls, says of the validation and test splits.
+
+In: a Checkpoint, the dataset.  Out: predict_splits(), train_control().  Imports: jax.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import softmax
+
+from student_jax.checkpoint import Checkpoint
+from student_jax.config import StudentConfig
+from student_jax.controls import build_control
+from student_jax.dataset import Split
+from student_jax.model import build_model, build_scorer, count_trainable
+from student_jax.train import train
+
+EVALUATED = ("validation", "test")
+
+
+def predict_splits(
+    checkpoint: Checkpoint, dataset: Mapping[str, Split]
+) -> dict[str, Float[np.ndarray, "seeds rows classes"]]:
+    """Probabilities of every seed for each evaluated split, in the order of the dataset's rows."""
+    description = checkpoint.description
+    model = build_model(description.config, description.dimensions, len(description.labels))
+    score = build_scorer(model, description.config)
+    return {name: softmax(score(checkpoint.parameters, dataset[name].features), axis=-1) for name in EVALUATED}
+
+
+def train_control(
+    name: str, config: StudentConfig, dataset: Mapping[str, Split], seed: int
+) -> tuple[Float[np.ndarray, "seeds rows classes"], int]:
+    """Train one control as the student was trained; its probabilities for the test split, and its size.
+
+    Raises:
+        UserError: its loss became NaN or infinite.
+    """
+    dimensions, classes = dataset["train"].features.shape[1], dataset["train"].logits.shape[1]
+    model = build_control(name, config, dimensions, classes)
+    training = train(model, dataset, config, seed, f"evaluate: control {name}")
+    scores = build_scorer(model, config)(training.parameters, dataset["test"].features)
+    return softmax(scores, axis=-1), count_trainable(model)
