@@ -1,6 +1,7 @@
 """A trained student on disk: student.safetensors holds every seed's parameters, student.json all else.
 
-In: Checkpoint and a folder.  Out: Checkpoint, save_checkpoint(), load_checkpoint(), write_curves(), read_curves().
+In: a Training or a Checkpoint, and a folder.
+Out: Checkpoint, save_student(), save_checkpoint(), load_checkpoint(), write_curves(), read_curves().
 Imports: jax, pydantic, safetensors.
 """
 
@@ -20,8 +21,9 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from safetensors import SafetensorError
 
 from student_jax.config import StudentConfig
+from student_jax.features import link_embedder
 from student_jax.model import Parameters, initialise_parameters, name_arrays
-from student_jax.train import EpochResult
+from student_jax.train import EpochResult, Training
 from teacher_cache.errors import UserError
 from teacher_cache.publish import publish_file, write_json
 
@@ -35,8 +37,9 @@ Count = Annotated[int, Field(ge=0)]
 class Description:
     """What student.json says, besides format and checksum.
 
-    `origin` is what the student was made from, as who trained it knows it: task, teacher, fingerprints. `seeds` and
-    `best_epochs` belong to the parameters' leading axis; `selected` is the index of the best seed on `validation`.
+    `origin` is what the student was made from, as who trained it knows it: task, teacher, fingerprints; `embedder` is
+    the SHA-256 of its embedder.json. `seeds` and `best_epochs` belong to the parameters' leading axis; `selected` is
+    the index of the best seed on `validation`.
     """
 
     labels: Annotated[list[str], Field(min_length=2)]
@@ -46,6 +49,7 @@ class Description:
     best_epochs: list[Count]
     selected: Count
     seconds_per_epoch: Annotated[float, Field(ge=0)]
+    embedder: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     origin: dict[str, str]
 
 
@@ -61,6 +65,39 @@ class Checkpoint:
         """The best seed's parameters, the leading axis kept with length 1."""
         chosen = self.description.selected
         return jax.tree.map(lambda array: array[chosen : chosen + 1], self.parameters)
+
+
+def save_student(
+    folder: Path,
+    training: Training,
+    config: StudentConfig,
+    labels: Sequence[str],
+    embedder: Path,
+    origin: Mapping[str, str],
+) -> None:
+    """Write all that a student is into the existing `folder`: checkpoint, curves, embedder.
+
+    Args:
+        folder: one that is not published yet.
+        training: what `train` returned for a quantum student.
+        config: what it was trained with.
+        labels: class names in class order.
+        embedder: the folder of the embedder that made its features.
+        origin: what it was made from: task, teacher, fingerprints.
+    """
+    description = Description(
+        labels=list(labels),
+        dimensions=training.parameters.encoding.weight.shape[1],
+        config=config,
+        seeds=training.seeds,
+        best_epochs=training.best_epochs,
+        selected=training.selected,
+        seconds_per_epoch=training.seconds_per_epoch,
+        embedder=link_embedder(embedder, folder),
+        origin=dict(origin),
+    )
+    save_checkpoint(Checkpoint(description, training.parameters), folder)
+    write_curves(folder / CURVES, training.curves)
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:

@@ -1,11 +1,15 @@
 """Text -> frozen features: fitted once on the training split, applied anywhere.
 
 In: EmbedConfig and texts, or the folder of a saved embedder.
-Out: Embedder, fit_embedder(), load_embedder(), Features, write_features(), read_features().
+Out: Embedder, fit_embedder(), load_embedder(), link_embedder(), identify_embedder(), Features, write_features(),
+read_features().
 Imports: NumPy, pyarrow, pydantic, safetensors, and what the kind of features needs; never jax.
 """
 
+import hashlib
 import json
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -58,14 +62,14 @@ class Embedder:
     def save(self, folder: Path) -> None:
         """Publish embedder.safetensors and embedder.json in `folder`."""
         tensors, content = self.embedding.to_content()
+        data = safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in tensors.items()})
         with publish_file(folder / TENSORS) as temporary:
-            safetensors.numpy.save_file(
-                {name: np.ascontiguousarray(array) for name, array in tensors.items()}, temporary
-            )
+            temporary.write_bytes(data)
         write_json(
             folder / DESCRIPTION,
             {
                 "format": FORMAT,
+                "sha256": hashlib.sha256(data).hexdigest(),
                 "config": asdict(self.config),
                 "dimensions": self.dimensions,
                 "inference_parameters": self.inference_parameters,
@@ -112,17 +116,39 @@ def load_embedder(folder: Path, encoder: "Encoder | None" = None) -> Embedder:
     """
     try:
         content = json.loads((folder / DESCRIPTION).read_bytes())
-        tensors = safetensors.numpy.load_file(folder / TENSORS)
         if content["format"] != FORMAT:
             raise UserError(f"{folder / DESCRIPTION}: format must be {FORMAT}, got {content['format']}")
-        config = TypeAdapter(EmbedConfig).validate_python(content["config"])
-        return Embedder(config, _restore(config, tensors, content, encoder))
+        data = (folder / TENSORS).read_bytes()
+        if hashlib.sha256(data).hexdigest() != content["sha256"]:
+            raise UserError(f"{folder / TENSORS} must be the file that {DESCRIPTION} names; remake or pull both")
+        # By way of JSON, where pydantic's strict mode takes values as they are written and no others.
+        config = TypeAdapter(EmbedConfig).validate_json(json.dumps(content["config"]))
+        return Embedder(config, _restore(config, safetensors.numpy.load(data), content, encoder))
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} must exist; run the embed stage or `dvc pull`") from None
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise UserError(
             f"{folder} holds no readable embedder: {' '.join(str(error).split())[:200]}; remake it"
         ) from None
+
+
+def link_embedder(source: Path, target: Path) -> str:
+    """Put the embedder of folder `source` into folder `target` too, as hard links where the file system has them.
+
+    Returns:
+        SHA-256 of embedder.json, which itself names the SHA-256 of the tensors.
+    """
+    for name in (TENSORS, DESCRIPTION):
+        try:
+            os.link(source / name, target / name)
+        except OSError:
+            shutil.copyfile(source / name, target / name)
+    return identify_embedder(target)
+
+
+def identify_embedder(folder: Path) -> str:
+    """SHA-256 of the folder's embedder.json."""
+    return hashlib.sha256((folder / DESCRIPTION).read_bytes()).hexdigest()
 
 
 def _restore(

@@ -13,7 +13,7 @@ from scipy.special import softmax
 
 from student_jax.checkpoint import Checkpoint, load_checkpoint
 from student_jax.engines import build_engine
-from student_jax.features import Embedder, load_embedder
+from student_jax.features import Embedder, identify_embedder, load_embedder
 from student_jax.model import assemble_model, build_scorer
 from teacher_cache.errors import UserError
 
@@ -50,6 +50,8 @@ class Student:
         """
         checkpoint, embedder = load_checkpoint(Path(folder)), load_embedder(Path(folder), encoder)
         description = checkpoint.description
+        if identify_embedder(Path(folder)) != description.embedder:
+            raise UserError(f"{folder}: embedder.json is another student's; take the one that it was trained with")
         if embedder.dimensions != description.dimensions:
             raise UserError(
                 f"{folder}: embedder must have {description.dimensions} dimensions, got {embedder.dimensions}"
@@ -59,6 +61,11 @@ class Student:
         model = assemble_model(simulator, config, description.dimensions, classes)
         return cls(checkpoint, embedder, build_scorer(model, config))
 
+    @property
+    def labels(self) -> list[str]:
+        """The class names, in the order of the probabilities' columns."""
+        return self.checkpoint.description.labels
+
     def predict(self, texts: Sequence[str]) -> Prediction:
         """Classify `texts`.
 
@@ -67,9 +74,8 @@ class Student:
         """
         if isinstance(texts, str):
             raise UserError("texts must be a list of texts, got one text; put it in brackets")
-        names = self.checkpoint.description.labels
         if not texts:
-            return Prediction([], np.zeros((0, len(names)), np.float32))
+            return Prediction([], np.zeros((0, len(self.labels)), np.float32))
         scores = self.score(self.checkpoint.selected_parameters, self.embedder.transform(texts))[0]
         probabilities = softmax(scores, axis=1).astype(np.float32)
-        return Prediction([names[k] for k in probabilities.argmax(axis=1)], probabilities)
+        return Prediction([self.labels[k] for k in probabilities.argmax(axis=1)], probabilities)

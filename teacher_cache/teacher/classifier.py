@@ -4,15 +4,16 @@ In: a folder of safetensors.  Out: load_tokenizer, tokenize, load_classifier, at
 write_adapter_config, merge_adapter.  Imports: torch, transformers, peft.
 """
 
-import json
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from peft.utils import get_peft_model_state_dict
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerFast
 from transformers.utils import logging
 
@@ -88,12 +89,13 @@ def attach_lora(model: Any, rank: int, alpha: float, dropout: float, train_embed
     config = LoraConfig(
         task_type=TaskType.SEQ_CLS,  # this makes peft train and save the head
         r=rank,
-        lora_alpha=alpha,
+        lora_alpha=alpha,  # type: ignore[arg-type]  # peft only divides it by r
         lora_dropout=dropout,
         target_modules=lora_targets(architecture),
         modules_to_save=[embedding_module(architecture)] if train_embeddings else None,
     )
-    adapted = get_peft_model(model, config)
+    with _outdated_call():
+        adapted = get_peft_model(model, config)
     for parameter in adapted.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()  # Adam's small steps are lost in half precision
@@ -120,7 +122,8 @@ def merge_adapter(model: Any, adapter: Path) -> Any:
     """
     names = read_adapter_names(adapter)
     try:
-        adapted = PeftModel.from_pretrained(model, adapter)
+        with _outdated_call():
+            adapted = PeftModel.from_pretrained(model, adapter)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"{adapter}: adapter does not fit the base: {_first_line(error)}") from None
     expected = set(adapter_tensors(adapted))
@@ -138,8 +141,18 @@ def read_adapter_names(adapter: Path) -> set[str]:
     try:
         with safe_open(adapter / ADAPTER_WEIGHTS, framework="pt") as tensors:
             return set(tensors.keys())
-    except (OSError, json.JSONDecodeError) as error:
-        raise UserError(f"{adapter / ADAPTER_WEIGHTS} must exist: {_first_line(error)}; run stage finetune") from None
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{adapter / ADAPTER_WEIGHTS} must be a safetensors file: {_first_line(error)}; run stage finetune again"
+        ) from None
+
+
+@contextmanager
+def _outdated_call() -> Iterator[None]:
+    """Keep a warning from the user that only peft can mend: 0.21 asks transformers 5 by an old name."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+        yield
 
 
 def _in_order(value: Any) -> Any:

@@ -37,9 +37,14 @@ def fetch_snapshot(model: str, revision: str) -> Path:
         raise UserError(f"revision must be a commit of {model}, got {revision}; its hub page lists them") from None
     except (RepositoryNotFoundError, HFValidationError):
         raise UserError(f"model must be a hub id that exists, or a folder, got {model}") from None
-    except LocalEntryNotFoundError:
+    except LocalEntryNotFoundError as error:
         raise UserError(
-            f"{model} is not in the hub cache and the hub cannot be reached; connect, or set base.model to a folder"
+            f"{model} is not in the hub's cache and the hub gives no answer ({_one_line(error.__cause__ or error)}); "
+            "connect, or set base.model to a folder"
         ) from None
     except (HfHubHTTPError, OSError) as error:
-        raise UserError(f"{model} could not be fetched: {' '.join(str(error).split())}") from None
+        raise UserError(f"{model} could not be fetched: {_one_line(error)}") from None
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -86,7 +86,7 @@ LLMS = {
 
 
 def lora_targets(architecture: str) -> list[str] | str:
-    """Names of the modules that LoRA adapts in `architecture`; peft's own choice where ours knows none.
+    """Names, or peft's pattern, of the modules that LoRA adapts in `architecture`; peft's choice where we have none.
 
     Raises:
         UserError: neither knows the architecture.
@@ -98,7 +98,8 @@ def lora_targets(architecture: str) -> list[str] | str:
     if architecture not in PEFT_TARGETS:
         known = ", ".join(sorted({*LORA_TARGETS, *PEFT_TARGETS}))
         raise UserError(f"architecture must be one that LoRA has targets for ({known}), got {architecture}")
-    return PEFT_TARGETS[architecture]
+    found = PEFT_TARGETS[architecture]
+    return found if isinstance(found, str) else list(found)
 
 
 def embedding_module(architecture: str) -> str:

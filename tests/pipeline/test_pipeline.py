@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PROJECT = ("pipeline", "student_jax", "teacher_cache", "dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", "pyproject.toml")
+PACKAGES = ("pipeline", "student_jax", "teacher_cache")
+FILES = ("dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", "pyproject.toml")
 STUDENT = ["train_student", "evaluate", "report"]
 ENVIRONMENT = {
     **os.environ,
@@ -44,7 +45,7 @@ def edit(folder: Path, old: str, new: str) -> None:
 def project(tmp_path_factory) -> Path:
     """A copy of the project after `qdllm profile smoke` and `dvc repro`."""
     folder = tmp_path_factory.mktemp("project")
-    for name in PROJECT:
+    for name in (*PACKAGES, *FILES):
         source = ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, folder / name)
@@ -105,8 +106,8 @@ def test_the_papers_profile_is_a_whole_pipeline(project, tmp_path):
 
 def test_a_student_predicts_from_its_folder_alone(project, tmp_path):
     shutil.copytree(project / "students/emotion-tiny/llama-tiny", tmp_path / "student")
-    lines = run("qdllm", "predict", "--student", str(tmp_path / "student"), "a joy", "a mess", folder=tmp_path).splitlines()
-    answers = [json.loads(line) for line in lines]
+    output = run("qdllm", "predict", "--student", str(tmp_path / "student"), "a joy", "a mess", folder=tmp_path)
+    answers = [json.loads(line) for line in output.splitlines()]
     assert [answer["text"] for answer in answers] == ["a joy", "a mess"]
     for answer in answers:
         assert answer["label"] in {"negative", "positive"}

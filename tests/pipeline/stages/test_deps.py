@@ -68,8 +68,15 @@ def test_student_stages_never_see_the_teachers_half(stage):
 
 
 def block(*packages: str) -> str:
-    """Code that makes importing `packages` fail."""
-    return f"import sys\nfor name in {packages!r}: sys.modules[name] = None\n"
+    """Code that makes importing `packages` fail, as where they are not installed."""
+    return f"""
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {packages!r}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+"""
 
 
 def run_python(code: str) -> None:
