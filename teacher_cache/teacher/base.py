@@ -36,7 +36,7 @@ def make_base(config: LocalBase | HubBase, texts: Sequence[str], seed: int, fold
         train_local(config, texts, seed, folder)
         checkpoint, source = folder, {"kind": "local", "model": None, "revision": None, "dtype": "float32"}
     else:
-        checkpoint = _find_checkpoint(config.model, config.revision)
+        checkpoint = _find_checkpoint(config.model, config.revision, ask_hub=True)
         source = {"kind": "hub", "model": config.model, "revision": config.revision, "dtype": config.dtype}
     write_json(folder / IDENTITY, source | describe_checkpoint(checkpoint))
 
@@ -53,7 +53,10 @@ def open_base(base: Path) -> tuple[Path, dict[str, Any]]:
         raise UserError(f"{base / IDENTITY} must exist; run stage base") from None
     except ValueError:
         raise UserError(f"{base / IDENTITY} must be JSON; run stage base again") from None
-    checkpoint = base if identity["kind"] == "local" else _find_checkpoint(identity["model"], identity["revision"])
+    if identity["kind"] == "local":
+        checkpoint = base
+    else:
+        checkpoint = _find_checkpoint(identity["model"], identity["revision"], ask_hub=False)
     for name, found in describe_checkpoint(checkpoint).items():
         if found != identity[name]:
             raise UserError(
@@ -63,7 +66,7 @@ def open_base(base: Path) -> tuple[Path, dict[str, Any]]:
     return checkpoint, identity
 
 
-def _find_checkpoint(model: str, revision: str | None) -> Path:
+def _find_checkpoint(model: str, revision: str | None, ask_hub: bool) -> Path:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder
@@ -71,4 +74,4 @@ def _find_checkpoint(model: str, revision: str | None) -> Path:
         raise UserError(
             f"base.model must be a folder that exists, or a hub id with base.revision (40 hex digits), got {model}"
         )
-    return fetch_snapshot(model, revision)
+    return fetch_snapshot(model, revision, ask_hub)

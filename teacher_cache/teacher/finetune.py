@@ -104,7 +104,7 @@ def finetune(
     parameters = model.num_parameters()
     model = attach_lora(model, config.rank, config.alpha, config.dropout, config.train_embeddings)
     if config.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.activation_checkpointing_enable()
     run = _Run(config, accelerator, model, tokenizer.pad_token_id, seed, work)
     standing = run.train(train, validation)
 

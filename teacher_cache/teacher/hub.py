@@ -3,7 +3,9 @@
 In: id and revision.  Out: fetch_snapshot().  Imports: huggingface_hub.
 """
 
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from teacher_cache.errors import UserError
 
@@ -11,8 +13,11 @@ WANTED = ["*.json", "*.safetensors", "merges.txt", "vocab.txt", "*.model"]
 UNWANTED = ["*/*"]  # repositories keep other formats (original weights, ONNX) in folders
 
 
-def fetch_snapshot(model: str, revision: str) -> Path:
-    """The local folder of `model` at `revision`: from the hub's cache where it is complete, else downloaded into it.
+def fetch_snapshot(model: str, revision: str, ask_hub: bool) -> Path:
+    """The folder of `model` at `revision` in the hub's cache, downloaded where it is not there.
+
+    `ask_hub` completes a download that was cut short; without it, whatever the cache holds is taken, and the caller
+    must compare it with an identity.
 
     Raises:
         UserError: no such model or revision, a gated model, no network, or a full disk.
@@ -27,8 +32,12 @@ def fetch_snapshot(model: str, revision: str) -> Path:
         RevisionNotFoundError,
     )
 
+    patterns: Any = {"allow_patterns": WANTED, "ignore_patterns": UNWANTED}
+    if not ask_hub:
+        with suppress(LocalEntryNotFoundError):
+            return Path(snapshot_download(model, revision=revision, local_files_only=True, **patterns))
     try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=WANTED, ignore_patterns=UNWANTED))
+        return Path(snapshot_download(model, revision=revision, **patterns))
     except GatedRepoError:
         raise UserError(
             f"{model} is gated: accept its licence on its hub page and log in with `hf auth login`"

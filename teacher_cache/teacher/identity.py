@@ -46,6 +46,7 @@ def describe_checkpoint(folder: Path) -> dict[str, Any]:
             f"{folder}: weights must be safetensors (pickled weights could run code), got {other}; "
             "convert the checkpoint, or pin a revision that has model.safetensors"
         )
+    _require_shards(folder)
     tokenizer = [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
     if not any(path.name in TOKENIZER_SOURCES for path in tokenizer):
         raise UserError(f"{folder}: one of {', '.join(TOKENIZER_SOURCES)} must exist, got no tokenizer")
@@ -64,6 +65,14 @@ def hash_files(paths: Sequence[Path]) -> str:
         with path.open("rb") as stream:
             digests.append(f"{path.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n")
     return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _require_shards(folder: Path) -> None:
+    for index in folder.glob("*.safetensors.index.json"):
+        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        missing = sorted(shard for shard in shards if not (folder / shard).is_file())
+        if missing:
+            raise UserError(f"{folder / missing[0]} must exist, as {index.name} lists it; fetch the checkpoint again")
 
 
 def _read_architecture(path: Path) -> str:

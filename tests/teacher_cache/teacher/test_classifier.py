@@ -1,0 +1,127 @@
+"""Tokenizer rules, LoRA's reach, and logits that do not depend on the batch a text is in."""
+
+import numpy as np
+import pytest
+import torch
+
+from teacher_cache.errors import UserError
+from teacher_cache.teacher.batches import pad_batch
+from teacher_cache.teacher.classifier import adapter_tensors, attach_lora, load_classifier, load_tokenizer, tokenize
+from tests.teacher_cache.teacher.conftest import LABELS, make_stand_in, make_texts
+
+ARCHITECTURES = ("bloom", "opt", "llama")
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def stand_in(request, tmp_path_factory):
+    return make_stand_in(request.param, tmp_path_factory.mktemp(request.param))
+
+
+def load(folder, max_length=64):
+    tokenizer = load_tokenizer(folder)
+    torch.manual_seed(0)
+    return tokenizer, load_classifier(folder, tokenizer, len(LABELS), "float32", max_length).eval()
+
+
+@torch.inference_mode()
+def logits_of(model, tokens, pad_id=2):
+    return model(**pad_batch(tokens, pad_id)).logits.numpy()
+
+
+def test_padding_and_company_do_not_change_logits(stand_in):
+    """OPT counts positions and BLOOM its distances along the mask; a row alone must get what it gets among others."""
+    tokenizer, model = load(stand_in)
+    tokens = tokenize(tokenizer, make_texts(24)[0], 64)
+    alone = np.concatenate([logits_of(model, [row]) for row in tokens])
+    together = logits_of(model, tokens)
+    beside_a_long_one = logits_of(model, [*tokens, [5] * 64])[:-1]
+    assert np.ptp(alone, axis=0).min() > 1e-3  # texts are told apart at all
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_allclose(beside_a_long_one, alone, atol=1e-5)
+
+
+def test_the_head_is_the_seeds(stand_in):
+    heads = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        heads.append(load_classifier(stand_in, load_tokenizer(stand_in), len(LABELS), "float32", 64).score.weight)
+    assert torch.equal(heads[0], heads[1])
+    assert not torch.equal(heads[0], heads[2])
+
+
+@pytest.mark.parametrize("train_embeddings", [False, True])
+def test_lora_trains_its_matrices_the_head_and_what_was_asked(stand_in, train_embeddings):
+    _, model = load(stand_in)
+    adapted = attach_lora(model, rank=3, alpha=6.0, dropout=0.0, train_embeddings=train_embeddings)
+    trained = {name for name, parameter in adapted.named_parameters() if parameter.requires_grad}
+    others = {name for name in trained if "lora_" not in name}
+    assert {name.split(".modules_to_save")[0].rsplit(".", 1)[-1] for name in others} == (
+        {"score", "word_embeddings" if "word" in "".join(others) else "embed_tokens"} if train_embeddings else {"score"}
+    )
+    assert len(adapter_tensors(adapted)) == len(trained)
+
+
+def test_half_precision_trains_in_single(stand_in):
+    tokenizer = load_tokenizer(stand_in)
+    model = load_classifier(stand_in, tokenizer, len(LABELS), "bfloat16", 64)
+    adapted = attach_lora(model, rank=3, alpha=6.0, dropout=0.0, train_embeddings=False)
+    assert {parameter.dtype for parameter in adapted.parameters() if parameter.requires_grad} == {torch.float32}
+    assert {parameter.dtype for parameter in adapted.parameters() if not parameter.requires_grad} == {torch.bfloat16}
+
+
+def test_a_tokenizer_without_pad_pads_with_its_end_token(tmp_path):
+    folder = make_stand_in("llama", tmp_path, pad=False)
+    tokenizer, model = load(folder)
+    assert tokenizer.pad_token_id == tokenizer.eos_token_id == model.config.pad_token_id == 1
+    tokens = tokenize(tokenizer, ["the otter", "a quiet hammer and the old fog near it"], 64)
+    together = logits_of(model, tokens, pad_id=1)
+    np.testing.assert_allclose(logits_of(model, tokens[:1], pad_id=1), together[:1], atol=1e-5)
+
+
+def test_a_tokenizer_with_no_token_to_pad_with_is_refused(tmp_path):
+    folder = make_stand_in("llama", tmp_path, pad=False)
+    tokenizer = load_tokenizer(folder)
+    tokenizer.pad_token = tokenizer.eos_token = None
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(UserError, match="tokenizer must have a pad, end-of-text or unknown token, got none"):
+        load_tokenizer(folder)
+
+
+def test_a_broken_tokenizer_is_refused(tmp_path):
+    folder = make_stand_in("llama", tmp_path)
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(UserError, match="tokenizer cannot be loaded"):
+        load_tokenizer(folder)
+
+
+def test_a_text_cannot_say_special_tokens(tmp_path):
+    """The name of the pad token inside a text is text, or anybody's text could cut itself short."""
+    tokenizer = load_tokenizer(make_stand_in("opt", tmp_path))
+    (tokens,) = tokenize(tokenizer, ["fog <pad> </s> fog"], 64)
+    assert tokens[0] == 0
+    assert tokens[-1] == 1
+    assert not {0, 1, 2} & set(tokens[1:-1])
+
+
+def test_prompt_and_truncation(tmp_path):
+    tokenizer = load_tokenizer(make_stand_in("opt", tmp_path))
+    prompted, plain = tokenize(tokenizer, ["fog"], 64, "the {text} today"), tokenize(tokenizer, ["the fog today"], 64)
+    assert prompted == plain
+    (long,) = tokenize(tokenizer, ["fog " * 100], 16)
+    assert len(long) == 16
+    assert long[-1] == tokenizer.eos_token_id
+
+
+def test_more_tokens_than_positions_are_refused(tmp_path):
+    folder = make_stand_in("opt", tmp_path)
+    with pytest.raises(UserError, match="max_length must be <= 64, the positions of the base, got 65"):
+        load(folder, max_length=65)
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path):
+    folder = make_stand_in("llama", tmp_path)
+    config = (folder / "config.json").read_text().replace('"model_type": "llama"', '"model_type": "theirs"')
+    (folder / "config.json").write_text(config.replace("{", '{"auto_map": {"AutoConfig": "theirs.Config"},', 1))
+    (folder / "theirs.py").write_text("raise SystemExit('their code ran')")
+    with pytest.raises(UserError, match="cannot be loaded as a classifier"):
+        load(folder)
