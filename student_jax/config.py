@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Positive = Annotated[float, Field(gt=0)]
+EngineName = Literal["auto", "fused", "default.qubit", "lightning.qubit", "lightning.gpu"]
 NotNegative = Annotated[float, Field(ge=0)]
 
 
@@ -63,7 +64,7 @@ class StudentConfig:
 
     circuit: CircuitConfig = field(default_factory=CircuitConfig)
     loss: LossConfig = field(default_factory=LossConfig)
-    engine: Literal["auto", "fused", "default.qubit", "lightning.qubit", "lightning.gpu"] = "fused"
+    engine: EngineName = "fused"
     precision: Literal["float32", "float64"] = "float32"
     learning_rate: Positive = 0.003
     schedule: Literal["constant", "cosine"] = "cosine"

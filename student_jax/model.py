@@ -56,9 +56,9 @@ def build_model(config: StudentConfig, dimensions: int, classes: int) -> Model:
     Raises:
         UserError: the engine is not installed, or `first` has fewer qubits than classes.
     """
-    return assemble_model(
-        build_engine(config.engine, config.circuit, classes, config.precision), config, dimensions, classes
-    )
+    with jax.enable_x64(config.precision == "float64"):
+        engine = build_engine(config.engine, config.circuit, classes, config.precision)
+    return assemble_model(engine, config, dimensions, classes)
 
 
 def assemble_model(engine: Engine, config: StudentConfig, dimensions: int, classes: int) -> Model:

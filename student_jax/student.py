@@ -4,7 +4,7 @@ In: the folder of a student.  Out: Student, Prediction.  Imports: jax, numpy, wh
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,9 +12,9 @@ import numpy as np
 from scipy.special import softmax
 
 from student_jax.checkpoint import Checkpoint, load_checkpoint
-from student_jax.engines import build_engine
+from student_jax.config import EngineName
 from student_jax.features import Embedder, identify_embedder, load_embedder
-from student_jax.model import assemble_model, build_scorer
+from student_jax.model import build_model, build_scorer
 from teacher_cache.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Student:
     score: Callable[[Any, np.ndarray], np.ndarray]
 
     @classmethod
-    def load(cls, folder: str | Path, engine: str | None = None, encoder: "Encoder | None" = None) -> "Student":
+    def load(cls, folder: str | Path, engine: EngineName | None = None, encoder: "Encoder | None" = None) -> "Student":
         """Load a student.
 
         Args:
@@ -56,9 +56,8 @@ class Student:
             raise UserError(
                 f"{folder}: embedder must have {description.dimensions} dimensions, got {embedder.dimensions}"
             )
-        config, classes = description.config, len(description.labels)
-        simulator = build_engine(engine or config.engine, config.circuit, classes, config.precision)
-        model = assemble_model(simulator, config, description.dimensions, classes)
+        config = replace(description.config, engine=engine or description.config.engine)
+        model = build_model(config, description.dimensions, len(description.labels))
         return cls(checkpoint, embedder, build_scorer(model, config))
 
     @property
