@@ -1,7 +1,7 @@
 """Stage evaluate: student against teacher -> metrics, and all that the report tells of this pair.
 
 Run as dvc.yaml does: python -m pipeline.stages.evaluate --task T --teacher M --features FOLDER --cache FOLDER
---student FOLDER --card FILE --records FOLDER --evaluation FOLDER --metrics FILE
+--student FOLDER --compiled FOLDER --card FILE --records FOLDER --evaluation FOLDER --metrics FILE
 """
 
 from pathlib import Path
@@ -13,6 +13,7 @@ from pipeline.evaluation import tabulate_confusion
 from pipeline.params import read_seed
 from pipeline.summary import read_records, summarise_pair, write_table
 from student_jax.checkpoint import load_checkpoint, read_curves
+from student_jax.compilation import keep_compiled
 from student_jax.dataset import open_dataset
 from student_jax.diagnose import draw_circuit
 from teacher_cache.publish import publish_folder, write_json
@@ -24,6 +25,7 @@ from teacher_cache.publish import publish_folder, write_json
 @click.option("--features", type=click.Path(path_type=Path), required=True)
 @click.option("--cache", type=click.Path(path_type=Path), required=True)
 @click.option("--student", type=click.Path(path_type=Path), required=True)
+@click.option("--compiled", type=click.Path(path_type=Path), required=True)
 @click.option("--card", type=click.Path(path_type=Path), required=True)
 @click.option("--records", type=click.Path(path_type=Path), required=True)
 @click.option("--evaluation", type=click.Path(path_type=Path), required=True)
@@ -34,12 +36,14 @@ def main(
     features: Path,
     cache: Path,
     student: Path,
+    compiled: Path,
     card: Path,
     records: Path,
     evaluation: Path,
     metrics: Path,
 ) -> None:
     """Evaluate one student, and its controls, on validation and test."""
+    keep_compiled(compiled)
     dataset, manifest = open_dataset(features, cache, task, teacher)
     checkpoint = load_checkpoint(student)
     curves = read_curves(student / "curves.csv")

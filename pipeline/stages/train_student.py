@@ -1,7 +1,7 @@
 """Stage train_student: features + teacher cache -> the quantum student, every seed of it.
 
 Run as dvc.yaml does: python -m pipeline.stages.train_student --task T --teacher M --features FOLDER --cache FOLDER
---student FOLDER --record FILE
+--student FOLDER --compiled FOLDER --record FILE
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ import click
 from pipeline.entry import run, write_record
 from pipeline.params import read_block, read_seed
 from student_jax.checkpoint import save_student
+from student_jax.compilation import keep_compiled
 from student_jax.config import StudentConfig
 from student_jax.dataset import open_dataset
 from student_jax.model import build_model
@@ -24,9 +25,11 @@ from teacher_cache.publish import publish_folder
 @click.option("--features", type=click.Path(path_type=Path), required=True)
 @click.option("--cache", type=click.Path(path_type=Path), required=True)
 @click.option("--student", type=click.Path(path_type=Path), required=True)
+@click.option("--compiled", type=click.Path(path_type=Path), required=True)
 @click.option("--record", type=click.Path(path_type=Path), required=True)
-def main(task: str, teacher: str, features: Path, cache: Path, student: Path, record: Path) -> None:
+def main(task: str, teacher: str, features: Path, cache: Path, student: Path, compiled: Path, record: Path) -> None:
     """Train one student against one teacher's cache."""
+    keep_compiled(compiled)
     config = read_block("student", StudentConfig)
     dataset, manifest = open_dataset(features, cache, task, teacher)
     model = build_model(config, dataset["train"].features.shape[1], len(manifest.labels))

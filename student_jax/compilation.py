@@ -1,0 +1,20 @@
+"""Keeping what JAX has compiled, so that the next student of the same shape need not wait for it again.
+
+In: a folder.  Out: keep_compiled().  Imports: jax.
+"""
+
+from pathlib import Path
+
+import jax
+
+# What compiles faster than this is not worth a file.
+SECONDS = 0.3
+
+
+def keep_compiled(folder: Path) -> None:
+    """From now on, take compiled programs from `folder` where they are there, and leave new ones in it.
+
+    A program is found again by its code, shapes, JAX's version and the processor; the numbers are the same.
+    """
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", SECONDS)
