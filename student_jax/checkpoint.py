@@ -162,7 +162,7 @@ def _read_description(path: Path) -> tuple[Description, str]:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
         raise UserError(f"{path}: {key}: {first['msg']}; the file was edited or damaged") from None
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} must describe a student, got {type(error).__name__}: {error}") from None
     seeds = len(description.seeds)
     if len(description.best_epochs) != seeds or description.selected >= seeds:

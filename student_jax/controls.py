@@ -13,7 +13,6 @@ from student_jax.circuit import Angles, sum_rotations
 from student_jax.config import StudentConfig
 from student_jax.engines import Engine
 from student_jax.model import Affine, Model, apply_affine, assemble_model, build_model, count_trainable, draw_affine
-from teacher_cache.errors import UserError
 
 CONTROLS = ("linear", "mlp", "no_entanglement", "frozen_circuit")
 
@@ -33,7 +32,7 @@ def build_control(name: str, config: StudentConfig, dimensions: int, classes: in
     left as they were drawn.
 
     Raises:
-        UserError: as build_model; or the student has too few parameters for an MLP.
+        UserError: as build_model.
     """
     student = build_model(config, dimensions, classes)
     if name == "linear":
@@ -57,8 +56,6 @@ def _build_linear(config: StudentConfig, dimensions: int, classes: int) -> Model
 
 def _build_mlp(config: StudentConfig, dimensions: int, classes: int, parameters: int) -> Model:
     width = (parameters - classes) // (dimensions + 1 + classes)
-    if width < 1:
-        raise UserError(f"control mlp needs at least {dimensions + 1 + 2 * classes} parameters, got {parameters}")
 
     def initialise(generator: np.random.Generator) -> Layers:
         dtype = np.dtype(config.precision)

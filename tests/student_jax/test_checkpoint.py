@@ -1,0 +1,142 @@
+"""A student on disk: what was saved comes back, and nothing else is taken for it."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from student_jax.checkpoint import (
+    Checkpoint,
+    Description,
+    load_checkpoint,
+    read_curves,
+    save_checkpoint,
+    write_curves,
+)
+from student_jax.config import CircuitConfig, StudentConfig
+from student_jax.model import initialise_parameters
+from student_jax.train import EpochResult
+from teacher_cache.errors import UserError
+
+CONFIG = StudentConfig(circuit=CircuitConfig(qubits=3, layers=2))
+
+
+def make_checkpoint(config=CONFIG):
+    draws = [initialise_parameters(config, 5, 2, np.random.default_rng(seed)) for seed in range(2)]
+    description = Description(
+        labels=["no", "yes"],
+        dimensions=5,
+        config=config,
+        seeds=[3, 4],
+        best_epochs=[1, 2],
+        selected=1,
+        seconds_per_epoch=0.5,
+        embedder="0" * 64,
+        origin={"task": "answer"},
+    )
+    return Checkpoint(description, jax.tree.map(lambda *arrays: np.stack(arrays), *draws))
+
+
+@pytest.mark.parametrize("readout", ["linear", "first"])
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_round_trip(tmp_path, readout, precision):
+    saved = make_checkpoint(
+        StudentConfig(circuit=CircuitConfig(qubits=3, layers=2, readout=readout), precision=precision)
+    )
+    save_checkpoint(saved, tmp_path)
+    loaded = load_checkpoint(tmp_path)
+    assert loaded.description == saved.description
+    assert jax.tree.structure(loaded.parameters) == jax.tree.structure(saved.parameters)
+    jax.tree.map(np.testing.assert_array_equal, loaded.parameters, saved.parameters)
+
+
+def test_selected_parameters_are_the_selected_seeds():
+    checkpoint = make_checkpoint()
+    chosen = checkpoint.selected_parameters.encoding.weight
+    np.testing.assert_array_equal(chosen, checkpoint.parameters.encoding.weight[1:])
+
+
+def test_the_same_student_gives_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        save_checkpoint(make_checkpoint(), tmp_path / name)
+    for name in ("student.json", "student.safetensors"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def edit(folder, **changes):
+    path = folder / "student.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def replace_tensors(folder, change):
+    """Write other tensors and a checksum that fits them, as somebody would who edits a student on purpose."""
+    import hashlib
+
+    path = folder / "student.safetensors"
+    data = safetensors.numpy.save(change(safetensors.numpy.load_file(path)))
+    path.write_bytes(data)
+    edit(folder, sha256=hashlib.sha256(data).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "student.json").unlink(), "student.json must exist; run the stage train_student"),
+        (lambda folder: (folder / "student.safetensors").unlink(), "student.safetensors must exist"),
+        (lambda folder: (folder / "student.json").write_text("{"), "must describe a student"),
+        (lambda folder: (folder / "student.json").write_text("[]"), "must describe a student"),
+        (lambda folder: edit(folder, format=9), "format must be 1, got 9"),
+        (lambda folder: edit(folder, labels=["only"]), "labels: List should have at least 2 items"),
+        (lambda folder: edit(folder, selected=2), "selected must fit 2 seeds"),
+        (lambda folder: edit(folder, surprise=1), "surprise"),
+        (
+            lambda folder: edit(folder, dimensions=6),
+            r"encoding.weight must be float32 \(2, 6, 3\), got float32 \(2, 5, 3\)",
+        ),
+        (lambda folder: edit(folder, sha256="f" * 64), "sha256 must be ffff"),
+        (lambda folder: (folder / "student.safetensors").write_bytes(b"no"), "sha256 must be"),
+        (
+            lambda folder: replace_tensors(folder, lambda a: {"other": a["angles.ry"]}),
+            "tensors must be .* got .'other'",
+        ),
+        (
+            lambda folder: replace_tensors(folder, lambda a: {**a, "angles.rz": a["angles.rz"] * np.nan}),
+            "must be finite",
+        ),
+        (
+            lambda folder: replace_tensors(folder, lambda a: {k: v.astype(np.float64) for k, v in a.items()}),
+            "must be float32 .* got float64",
+        ),
+    ],
+)
+def test_damaged_edited_and_foreign_students_are_refused(tmp_path, damage, message):
+    save_checkpoint(make_checkpoint(), tmp_path)
+    damage(tmp_path)
+    with pytest.raises(UserError, match=message):
+        load_checkpoint(tmp_path)
+
+
+def test_any_flipped_bit_of_the_tensors_is_noticed(tmp_path):
+    save_checkpoint(make_checkpoint(), tmp_path)
+    path = tmp_path / "student.safetensors"
+    whole = path.read_bytes()
+    for position in np.random.default_rng(0).integers(0, len(whole), 20):
+        data = bytearray(whole)
+        data[position] ^= 1
+        path.write_bytes(data)
+        with pytest.raises(UserError, match="sha256 must be"):
+            load_checkpoint(tmp_path)
+
+
+def test_curves_round_trip(tmp_path):
+    curves = [EpochResult(3, 1, 0.5, 0.25, 0.1), EpochResult(4, 1, 1 / 3, 1e-9, 1.0)]
+    write_curves(tmp_path / "curves.csv", curves)
+    assert read_curves(tmp_path / "curves.csv") == curves
+    assert (
+        (tmp_path / "curves.csv")
+        .read_text()
+        .startswith("seed,epoch,train_loss,validation_loss,validation_accuracy\n3,1,")
+    )

@@ -1,0 +1,98 @@
+"""A student from training to prediction, from its folder alone."""
+
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from student_jax.checkpoint import load_checkpoint, read_curves, save_student
+from student_jax.circuit import build_qnode
+from student_jax.config import CircuitConfig, EmbedConfig, StudentConfig
+from student_jax.dataset import Split
+from student_jax.features import fit_embedder
+from student_jax.model import build_model
+from student_jax.student import Student
+from student_jax.train import train
+from teacher_cache.errors import UserError
+
+CONFIG = StudentConfig(
+    circuit=CircuitConfig(qubits=2, layers=1), epochs=30, batch_size=8, seeds=2, learning_rate=0.05, encoding_scale=0.5
+)
+TEXTS = [f"{mood} {thing} {k}" for k, (mood, thing) in enumerate([("good", "film"), ("bad", "film")] * 16)]
+LABELS = np.array([0, 1] * 16, np.int32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folder of a student that knows good from bad."""
+    features = tmp_path_factory.mktemp("features")
+    embedder = fit_embedder(EmbedConfig(dimensions=6), TEXTS, LABELS)
+    embedder.save(features)
+    logits = np.where(LABELS[:, None] == np.arange(2), 2.0, -2.0).astype(np.float32)
+    split = Split(embedder.transform(TEXTS), logits, LABELS)
+    training = train(build_model(CONFIG, 6, 2), {"train": split, "validation": split}, CONFIG, 0, "test")
+    student = tmp_path_factory.mktemp("student")
+    save_student(student, training, CONFIG, ["fine", "poor"], features, {"task": "mood"})
+    return student
+
+
+def test_a_students_folder_holds_all_it_needs(folder):
+    names = ["curves.csv", "embedder.json", "embedder.safetensors", "student.json", "student.safetensors"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert len(read_curves(folder / "curves.csv")) == 60
+
+
+def test_prediction_is_right_and_adds_up(folder):
+    student = Student.load(folder)
+    found = student.predict(["good film", "bad film", "a good one"])
+    assert found.labels == ["fine", "poor", "fine"]
+    assert student.labels == ["fine", "poor"]
+    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_prediction_is_the_definition(folder):
+    """Features, z = E w + b, the QNode's <Z>, readout, softmax, by NumPy and PennyLane with the selected seed."""
+    student, checkpoint = Student.load(folder), load_checkpoint(folder)
+    chosen = jax.tree.map(lambda array: array[checkpoint.description.selected], checkpoint.parameters)
+    z = student.embedder.transform(TEXTS[:4]) @ chosen.encoding.weight + chosen.encoding.bias
+    values = np.stack(build_qnode(CONFIG.circuit, 2)(z, chosen.angles), axis=-1)
+    expected = softmax(values @ chosen.readout.weight + chosen.readout.bias, axis=1)
+    np.testing.assert_allclose(student.predict(TEXTS[:4]).probabilities, expected, atol=1e-5)
+
+
+def test_no_texts_and_one_string(folder):
+    student = Student.load(folder)
+    assert student.predict([]).labels == []
+    assert student.predict([]).probabilities.shape == (0, 2)
+    with pytest.raises(UserError, match="must be a list of texts"):
+        student.predict("good film")
+
+
+def test_a_foreign_embedder_is_refused(folder, tmp_path):
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    fit_embedder(EmbedConfig(dimensions=6), TEXTS[:20], LABELS[:20]).save(tmp_path)
+    with pytest.raises(UserError, match="another student's"):
+        Student.load(tmp_path)
+
+
+WALL = """
+import sys
+
+class Wall:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in {"torch", "transformers", "peft", "accelerate"}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Wall())
+from student_jax.student import Student
+print(Student.load(sys.argv[1]).predict(["bad film"]).labels)
+"""
+
+
+def test_prediction_needs_no_torch(folder):
+    done = subprocess.run([sys.executable, "-c", WALL, str(folder)], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "['poor']", done.stderr
