@@ -1,55 +1,106 @@
-"""Exact simulation of the circuit as a few matrix products per layer, in plain JAX.
+"""Exact simulation of the circuit as a few small real matrix products per layer, in plain JAX.
 
 In: a CircuitConfig.  Out: build_fused().  Imports: jax, numpy.
+
+1. After the encoding and the first layer's RY the state is still a product state; with c, s = cos, sin of half the
+   summed RY angle, RY (cos z/2, -i sin z/2) = (c cos z/2 + i s sin z/2, s cos z/2 - i c sin z/2).
+2. What stands between two layers of RY, and the second of them, is a product of small matrices: blocks.py.
+3. The last layer's RZ and RZZ cancel, and its CNOTs only change which product of Z is read: signs.
+4. Only the light cone of the measured qubits is simulated: lightcone.py.
+
+Layout: a row per basis state and real or imaginary part, a column per sample.
 """
 
+from collections.abc import Callable
+from functools import reduce
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from student_jax.circuit import Angles, measured_wires, neighbours, sum_rotations
 from student_jax.config import CircuitConfig
+from student_jax.engines.blocks import build_factors, group_sizes, index_bits
+from student_jax.engines.evolve import build_evolve
 from student_jax.engines.interface import Engine, check_shapes, require_precision
+from student_jax.engines.lightcone import find_light_cone, mask_angles
+
+Qubits = Float[Array, "amplitudes batch"]
 
 
 def build_fused(circuit: CircuitConfig, classes: int, precision: str) -> Engine:
-    """The fused engine: real Kronecker products for RY, one phase vector for RZZ and RZ, a gather for CNOT."""
+    """The fused engine.
+
+    Args:
+        circuit: which circuit.
+        classes: number of classes; only readout `first` depends on it.
+        precision: `float32` or `float64`.
+
+    Returns:
+        Engine, whose gradient needs memory for a handful of states, whatever the number of layers.
+
+    Raises:
+        UserError: `precision` is not enabled, or the circuit cannot be read out for so many classes.
+    """
     dtype = require_precision(precision)
-    n = circuit.qubits
-    bits = (np.arange(2**n)[:, None] >> np.arange(n)[::-1]) & 1
-    moved = bits.copy()
-    for control, target in neighbours(circuit):
-        moved[:, target] ^= moved[:, control]
-    source = np.argsort(moved @ (1 << np.arange(n)[::-1]))
-    z_signs = (1 - 2 * bits).astype(dtype)
-    zz_signs = np.stack([z_signs[:, i] * z_signs[:, j] for i, j in neighbours(circuit)], axis=1)
-    wires = list(measured_wires(circuit, classes))
-    high = n // 2
+    cone = find_light_cone(circuit, classes)
+    ring = circuit.entanglement == "ring"
+    qubits = circuit.qubits if ring else max(2, int(cone.encoding.sum()))  # a chain's cone is its first qubits
+    pairs = tuple(pair for pair in neighbours(circuit) if max(pair) < qubits)
+    signs = _readout_signs(qubits, pairs, measured_wires(circuit, classes)).astype(dtype)
+    build_state, factors, evolve = (
+        _build_product(qubits),
+        build_factors(qubits, pairs, dtype),
+        build_evolve(qubits, ring),
+    )
 
     def run(z: Float[Array, "batch qubits"], angles: Angles) -> Float[Array, "batch outputs"]:
         check_shapes(circuit, z, angles)
-        ry, rzz, rz = (a.astype(dtype) for a in sum_rotations(angles))
-        state = _product([(jnp.cos(x / 2), -1j * jnp.sin(x / 2)) for x in z.astype(dtype).T])
-        for layer in range(circuit.layers):
-            left, right = _rotations(ry[layer, :high, 0]), _rotations(ry[layer, high:, 0])
-            state = jnp.einsum("bij,ki,lj->bkl", state.reshape(-1, 2**high, 2 ** (n - high)), left, right)
-            phase = (zz_signs @ rzz[layer] + z_signs @ rz[layer, :, 0]) / -2
-            state = (state.reshape(-1, 2**n) * (jnp.cos(phase) + 1j * jnp.sin(phase)))[:, source]
-        return (state.real**2 + state.imag**2) @ z_signs[:, wires]
+        live = sum_rotations(mask_angles(cone, Angles(*(angle.astype(dtype) for angle in angles))))
+        ry, rzz, rz = live.ry[:, :qubits, 0], live.rzz[:, : len(pairs)], live.rz[:, :qubits, 0]
+        state = build_state(z[:, :qubits].astype(dtype), ry[0])
+        if circuit.layers > 1:
+            state = evolve(state, factors(ry[1:], rzz[:-1], rz[:-1]))
+        values = jnp.dot(signs, state * state)
+        # The transpose as a matrix product: XLA would fold a plain one into the product above, and slow it down.
+        return jnp.einsum("ob,op->bp", values, np.eye(len(signs), dtype=dtype))
 
     return run
 
 
-def _product(qubits: list[tuple[Array, Array]]) -> Array:
-    state = jnp.stack([qubits[0][0] + 0j, qubits[0][1]], axis=-1)
-    for zero, one in qubits[1:]:
-        state = (state[:, :, None] * jnp.stack([zero + 0j, one], axis=-1)[:, None, :]).reshape(len(zero), -1)
-    return state
+def _readout_signs(qubits: int, pairs: tuple[tuple[int, int], ...], wires: tuple[int, ...]) -> np.ndarray:
+    """The eigenvalues of the measured Z after the CNOTs, for every row before them: shape (outputs, 2 * 2**qubits)."""
+    bits = index_bits(qubits)
+    for control, target in pairs:
+        bits[:, target] ^= bits[:, control]
+    return np.repeat(1 - 2 * bits[:, list(wires)], 2, axis=0).T
 
 
-def _rotations(thetas: Float[Array, " qubits"]) -> Float[Array, "to from"]:
-    matrix = jnp.ones((1, 1), thetas.dtype)
-    for theta in thetas:
+def _build_product(qubits: int) -> Callable[[Array, Array], Array]:
+    stops = np.cumsum(group_sizes(qubits))
+    groups = [range(start, stop) for start, stop in zip((0, *stops), stops, strict=False)]
+
+    def build_state(z: Float[Array, "batch qubits"], theta: Float[Array, " qubits"]) -> Float[Array, "rows batch"]:
+        encoding = jnp.stack([jnp.cos(z.T / 2), jnp.sin(z.T / 2)], axis=1)
         c, s = jnp.cos(theta / 2), jnp.sin(theta / 2)
-        matrix = jnp.kron(matrix, jnp.array([[c, -s], [s, c]]))
-    return matrix
+        zero = jnp.zeros_like(c)
+        gates = jnp.stack([c, zero, s, zero, zero, s, zero, -c], axis=-1).reshape(qubits, 4, 2)
+        real, imaginary = jnp.split(jnp.einsum("qij,qjb->qib", gates, encoding), 2, axis=1)
+        parts = [reduce(_tensor, [(real[qubit], imaginary[qubit]) for qubit in group]) for group in groups]
+        *heads, (real, imaginary) = parts
+        if not heads:
+            return jnp.stack([real, imaginary], axis=1).reshape(-1, len(z))
+        # The large, last product writes real and imaginary rows in one pass: a * re + (i a) * im.
+        head = jnp.stack(reduce(_tensor, heads), axis=1)[:, None]
+        turned = jnp.stack([-imaginary, imaginary], axis=1)
+        return (head * real[:, None] + head[:, :, ::-1] * turned).reshape(-1, len(z))
+
+    return build_state
+
+
+def _tensor(a: tuple[Qubits, Qubits], b: tuple[Qubits, Qubits]) -> tuple[Qubits, Qubits]:
+    """The Kronecker product of two complex factors, sample by sample."""
+    real = a[0][:, None] * b[0] - a[1][:, None] * b[1]
+    imaginary = a[0][:, None] * b[1] + a[1][:, None] * b[0]
+    return jax.tree.map(lambda part: part.reshape(-1, part.shape[-1]), (real, imaginary))
