@@ -6,8 +6,12 @@ In: the command line.  Out: main().  Imports: click; what a command needs is imp
 import click
 
 from pipeline.commands.cache import cache
+from pipeline.commands.doctor import doctor
+from pipeline.commands.member import student
+from pipeline.commands.plan import plan
 from pipeline.commands.profile import profile
 from pipeline.commands.results import results
+from pipeline.commands.share import share
 from pipeline.commands.student import predict
 from pipeline.entry import run
 
@@ -29,7 +33,7 @@ def qdllm() -> None:
     """
 
 
-for command in (profile, results, predict, cache):
+for command in (doctor, profile, plan, share, student, results, predict, cache):
     qdllm.add_command(command)
 
 

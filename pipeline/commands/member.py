@@ -1,0 +1,85 @@
+"""`qdllm student`: all that a team member needs who has neither torch nor a GPU nor the LLM.
+
+In: a clone with dvc.lock, a remote.  Out: student (a click command).  Imports: dvc; no torch, no jax.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.commands.results import results
+from teacher_cache.errors import UserError
+
+if TYPE_CHECKING:  # DVC takes half a second to import
+    from dvc.output import Output
+
+    from pipeline.dvc_project import Step
+
+
+@click.command()
+@click.option("--remote", help="The shared remote's folder or address; needed once, then it is remembered.")
+@click.pass_context
+def student(context: click.Context, remote: str | None) -> None:
+    """Pull the teachers' caches, then train, evaluate and report what has changed on the student's side."""
+    from pipeline.dvc_project import list_steps, open_repo
+    from pipeline.remote import add_remote, is_reachable, pull_outs
+
+    with open_repo() as repo:
+        if remote is not None:
+            add_remote(repo, remote)
+        steps = list_steps(repo, allow_missing=True)
+        require_teachers(steps)
+        pull_outs(repo, list_needed(steps))
+        pull = is_reachable(repo)
+    run_stages(pull)
+    context.invoke(results)
+
+
+def require_teachers(steps: "list[Step]") -> None:
+    """Raise a UserError where a teacher's stage would have to run, which takes torch.
+
+    Raises:
+        UserError: an active task or teacher was not shared, or something of its was changed here.
+    """
+    for step in steps:
+        if step.is_teachers and step.reasons:
+            shared = [other.pair for other in steps if other.kind == "cache_teacher" and not other.reasons]
+            raise UserError(
+                f"{step.name} must be shared and unchanged, got: {step.reasons[0]}; shared of the active tasks and "
+                f"teachers: {', '.join(shared) or 'none'}; set tasks and teachers in params.yaml to what is shared, "
+                "take back the change, or run `dvc repro` where the extra `teacher` is installed"
+            )
+
+
+def list_needed(steps: "list[Step]") -> "list[Output]":
+    """Every finished output that the student's side reads, and its own that are still good."""
+    side = [step for step in steps if not step.is_teachers]
+    read = {dep.fs_path for step in side if step.kind != "embed" or step.reasons for dep in step.stage.deps}
+    return [
+        out
+        for step in steps
+        if not step.reasons
+        for out in step.stage.outs
+        if out.use_cache and (step in side or out.fs_path in read)
+    ]
+
+
+def run_stages(pull: bool) -> None:
+    """`dvc repro` as a member wants it: what is not here and not needed counts as unchanged.
+
+    Args:
+        pull: fetch from the remote what an earlier run of a changed stage on the same inputs has made.
+
+    Raises:
+        UserError: a stage failed; its own lines say why.
+    """
+    # The stages call `python`; without an activated environment that would be another one, or none.
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", *(["--pull"] if pull else [])]
+    sys.stdout.flush()
+    if subprocess.run(command, env=environment, check=False).returncode:
+        raise UserError("`dvc repro --allow-missing` failed, its lines above say why; finished stages are kept")

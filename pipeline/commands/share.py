@@ -1,0 +1,82 @@
+"""`qdllm share`: push what was made to the team's remote, and say what a member types to use it.
+
+In: a finished run, a remote's address.  Out: share (a click command).  Imports: dvc, git; no torch, no jax.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from teacher_cache.errors import UserError
+
+if TYPE_CHECKING:  # DVC takes half a second to import
+    from pipeline.dvc_project import Step
+
+COMMITTED = ("dvc.lock", "params.yaml")
+
+
+@click.command()
+@click.argument("url", required=False)
+def share(url: str | None) -> None:
+    """Push caches, features, students and reports to URL: a folder, or s3://, gs://, azure://, ssh://.
+
+    Without URL, to the remote that is configured already.
+    """
+    from pipeline.dvc_project import list_steps, open_repo
+    from pipeline.remote import add_remote, open_remote, push_outs
+
+    with open_repo() as repo:
+        steps = list_steps(repo, allow_missing=False)
+        require_finished(steps)
+        if url is not None:
+            url = add_remote(repo, url)
+            make_folder(url)
+        remote = open_remote(repo)
+        url = url or repo.config["remote"][remote.name]["url"]
+        outs = [out for step in steps if not step.reasons for out in step.stage.outs if out.use_cache]
+        held = push_outs(repo, outs)
+        click.echo(f"{url} holds all {held} objects of {len(outs)} outputs; downloads are verified.")
+        unfinished = [step.name for step in steps if step.reasons]
+        if unfinished:
+            click.echo(f"Not up to date and so not shared: {', '.join(unfinished)}")
+        click.echo("\n".join(describe_next(Path(repo.root_dir), url)))
+
+
+def require_finished(steps: "list[Step]") -> None:
+    """Raise a UserError where a member without the teacher's libraries would lack something."""
+    for step in steps:
+        if (step.is_teachers or step.kind == "embed") and step.reasons:
+            raise UserError(
+                f"{step.name} must be up to date before it is shared, got: {step.reasons[0]}; run `dvc repro`"
+            )
+
+
+def make_folder(url: str) -> None:
+    """Make the remote's folder, where it is one."""
+    if "://" not in url:
+        Path(url).mkdir(parents=True, exist_ok=True)
+
+
+def describe_next(folder: Path, url: str) -> list[str]:
+    """What the owner still has to commit, and all that a member has to type."""
+    changed = _git(folder, "status", "--porcelain", "--", *COMMITTED)
+    commit = [f'  git add {" ".join(COMMITTED)} && git commit -m "Share the teachers"'] if changed else []
+    origin = re.sub("//[^/@]*@", "//", _git(folder, "remote", "get-url", "origin")) or str(folder)
+    name = Path(origin).name.removesuffix(".git")
+    return [
+        "Let Git know what these objects are:",
+        *commit,
+        "  git push",
+        "A member without torch, GPU or LLM then types:",
+        f"  git clone {origin} && cd {name}",
+        f"  make student REMOTE={url}",
+    ]
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """What git prints, or nothing where it fails: a project need not be a Git repository with an origin."""
+    result = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    return result.stdout.strip() if result.returncode == 0 else ""

@@ -1,0 +1,139 @@
+"""DVC's view of this project: which stages would run, in which order, and why.
+
+In: dvc.yaml, dvc.lock, params.yaml, the working folder.  Out: open_repo(), Step, list_steps().
+Imports: dvc.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from dvc.dependency import ParamsDependency
+from dvc.exceptions import DvcException
+from dvc.repo import Repo, lock_repo
+from dvc.repo.reproduce import get_active_graph, plan_repro
+from dvc.stage import Stage
+from dvc_data.hashfile.hash_info import HashInfo
+
+from teacher_cache.errors import UserError
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage as DVC would meet it; `reasons` is empty where nothing has changed."""
+
+    name: str  # as DVC writes it: finetune@emotion-llama
+    stage: Stage
+    reasons: tuple[str, ...]
+    cached: bool  # an earlier run on these very inputs is in DVC's run-cache
+
+    @property
+    def kind(self) -> str:
+        """The stage's name in dvc.yaml."""
+        return self.name.partition("@")[0]
+
+    @property
+    def pair(self) -> str:
+        """The task, or the task and teacher, that the stage is for."""
+        return self.name.partition("@")[2]
+
+    @property
+    def is_teachers(self) -> bool:
+        """Whether a member without the teacher's libraries must find this done."""
+        return self.kind in {"prepare", "base", "finetune", "cache_teacher"}
+
+
+@contextmanager
+def open_repo() -> Iterator[Repo]:
+    """The project in the current folder, as DVC sees it.
+
+    Raises:
+        UserError: what DVC refuses, in its own words.
+    """
+    # DVC reports each failed object with a traceback; one line of ours says it all. QDLLM_DEBUG shows the cause.
+    for name in ("dvc", "dvc_data", "dvc_objects"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        with Repo() as repo:
+            yield repo
+    except DvcException as error:
+        raise UserError(click.unstyle(" ".join(str(error).split()))) from error
+
+
+def list_steps(repo: Repo, allow_missing: bool) -> list[Step]:
+    """Every stage of the active tasks and teachers, in the order in which `dvc repro` visits them.
+
+    Args:
+        repo: the project.
+        allow_missing: take outputs that are not here for unchanged, as `dvc repro --allow-missing` does.
+    """
+    steps: dict[Stage, Step] = {}
+    with lock_repo(repo):
+        graph = get_active_graph(repo.index.graph)
+        for stage in plan_repro(graph):
+            upstream = list(graph.successors(stage))
+            reasons: list[str] = []
+            # DVC itself decides; its status only words the decision.
+            if stage.changed(allow_missing=allow_missing, upstream=upstream):
+                reasons = _word_changes(stage, allow_missing)
+            runs_before = [steps[other].name for other in upstream if steps[other].reasons]
+            cached = bool(reasons) and not runs_before and _is_cached(repo, stage)
+            reasons += [f"after {name}" for name in runs_before]
+            steps[stage] = Step(stage.addressing, stage, tuple(reasons), cached)
+    return list(steps.values())
+
+
+def _word_changes(stage: Stage, allow_missing: bool) -> list[str]:
+    # A stage that dvc.lock does not know has no hash of any output.
+    if not any(out.hash_info for out in stage.outs):
+        return ["has not run yet"]
+    words = ["its command changed"] if stage.changed_stage() else []
+    for dep in stage.deps:
+        if isinstance(dep, ParamsDependency):
+            words += _word_params(dep)
+        else:
+            words += [f"{path} is {change}" for path, change in dep.status().items() if change != "deleted"]
+    if not allow_missing:
+        words += [f"{path} is not here" for dep in stage.deps for path, how in dep.status().items() if how == "deleted"]
+    lost = {"deleted", "not in cache"} if allow_missing else set()
+    words += [
+        f"{path} is {change}" for out in stage.outs for path, change in out.status().items() if change not in lost
+    ]
+    return words or ["an input is another stage's newer output"]
+
+
+def _word_params(dep: ParamsDependency) -> list[str]:
+    """Each number that differs from dvc.lock's, with both values."""
+    before = dict(_flatten(dep.hash_info.value or {}))
+    now = dict(_flatten(dep.read_params(flatten=True)))
+    return [
+        f"{key} {before.get(key, 'unset')} -> {now.get(key, 'unset')}"
+        for key in [*now, *(key for key in before if key not in now)]
+        if before.get(key, "unset") != now.get(key, "unset")
+    ]
+
+
+def _flatten(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _is_cached(repo: Repo, stage: Stage) -> bool:
+    """Whether DVC's run-cache holds what this stage makes of its inputs as they are now."""
+    probe = copy(stage)
+    probe.deps, probe.outs = [copy(dep) for dep in stage.deps], [copy(out) for out in stage.outs]
+    for out in probe.outs:
+        out.hash_info = HashInfo()  # what dvc.lock names was made of other inputs
+    try:
+        probe.save_deps()
+        repo.stage_cache.restore(probe, dry=True)
+    except (DvcException, OSError):
+        return False
+    return True

@@ -1,0 +1,175 @@
+"""The team's DVC remote: set it up, push to it, pull from it, and say in one line what is wrong with it.
+
+In: a folder or an s3://, gs://, azure:// or ssh:// address.  Out: add_remote(), open_remote(), is_reachable(),
+push_outs(), pull_outs().
+Imports: dvc.
+"""
+
+import hashlib
+import importlib.util
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlparse
+
+from dvc.config import NoRemoteError
+from dvc.data_cloud import Remote
+from dvc.exceptions import CheckoutError, DownloadError
+from dvc.fs import RemoteMissingDepsError
+from dvc.output import Output
+from dvc.repo import Repo
+from dvc_data.hashfile.db import get_index
+from dvc_data.hashfile.tree import Tree
+
+from teacher_cache.errors import UserError
+
+NAME = "team"
+STORES = ("s3", "gs", "azure", "ssh")
+MIB = 2**20
+
+
+def add_remote(repo: Repo, url: str) -> str:
+    """Make `url` the default remote of this checkout alone (`.dvc/config.local`, never committed), and return it.
+
+    Downloads are verified: DVC trusts what a folder holds otherwise.
+
+    Raises:
+        UserError: an unknown kind of address, a password in it, or DVC's support for it is not installed.
+    """
+    parts = urlparse(url)
+    if parts.scheme in {"", "file"}:
+        url = str(Path(parts.path).expanduser().resolve())
+    elif parts.scheme not in STORES:
+        known = ", ".join(f"{store}://" for store in STORES)
+        raise UserError(f"the remote must be a folder or begin with {known}, got {url}")
+    elif parts.password:
+        raise UserError(
+            f"the remote's address must hold no password; set it with `dvc remote modify --local {NAME} password ...`"
+        )
+    elif importlib.util.find_spec(f"dvc_{parts.scheme}") is None:
+        raise UserError(
+            f"{parts.scheme}:// needs DVC's support for it: {sys.executable} -m pip install 'dvc[{parts.scheme}]'"
+        )
+    with repo.config.edit("local") as config:
+        # An older address's credentials stay where they are.
+        config["remote"].setdefault(NAME, {}).update(url=url, verify=True)
+        config["core"]["remote"] = NAME
+    return url
+
+
+def open_remote(repo: Repo) -> Remote:
+    """The default remote, which answers.
+
+    Raises:
+        UserError: none is configured, or it cannot be reached.
+    """
+    try:
+        remote = repo.cloud.get_remote()
+        found = remote.fs.exists(remote.path)
+    except NoRemoteError:
+        raise UserError(
+            "no DVC remote is configured; name the one that the teacher's owner shared: qdllm student --remote URL"
+        ) from None
+    except RemoteMissingDepsError as error:
+        raise UserError(str(error)) from error
+    except Exception as error:  # every store's library raises its own
+        raise UserError(f"the DVC remote cannot be reached: {type(error).__name__}: {error}") from error
+    if not found:
+        raise UserError(
+            f"the DVC remote {remote.path} must exist, and does not: is it mounted, and is its address right?"
+        )
+    return remote
+
+
+def is_reachable(repo: Repo) -> bool:
+    """Whether there is a default remote that answers."""
+    try:
+        open_remote(repo)
+    except UserError:
+        return False
+    return True
+
+
+def push_outs(repo: Repo, outs: Iterable[Output]) -> int:
+    """Push `outs` and the run-cache; objects that a folder remote holds damaged are replaced.
+
+    Returns:
+        How many objects they are.
+
+    Raises:
+        UserError: the local cache lacks one of them, or the remote does after all.
+    """
+    outs = list(outs)
+    for out in outs:
+        if lost := [key for key in list_objects(repo, out) if not repo.cache.local.exists(key)]:
+            raise UserError(f"{out} must be whole in DVC's cache, {len(lost)} objects are not; run `dvc repro`")
+    objects = {key for out in outs for key in list_objects(repo, out)}
+    remote = repo.cloud.get_remote()
+    if remote.fs.protocol == "local":
+        _drop_damaged(remote, objects)
+    with closing(get_index(remote.odb)) as index:
+        index.clear()  # it remembers what was pushed once, and would not notice what has been lost since
+    repo.push(targets=[out.def_path for out in outs], run_cache=True)
+    absent = objects - set(remote.odb.oids_exist(sorted(objects)))
+    if absent:
+        raise UserError(f"the DVC remote {remote.path} must hold {len(objects)} objects, {len(absent)} are missing")
+    return len(objects)
+
+
+def pull_outs(repo: Repo, outs: Iterable[Output]) -> None:
+    """Bring those of `outs` that are not here; without any, the remote is not asked.
+
+    Raises:
+        UserError: no remote, no room, or an object that was never pushed or is damaged.
+    """
+    absent = [out for out in outs if out.status()]
+    if not absent:
+        return
+    remote = open_remote(repo)
+    uncached = [out for out in absent if out.changed_cache()]
+    needed = sum(out.meta.size or 0 for out in uncached)
+    _require_space(repo, needed)
+    try:
+        repo.pull(targets=[out.def_path for out in absent], run_cache=True)
+    except (CheckoutError, DownloadError) as error:
+        _require_space(repo, needed)
+        raise UserError(_explain(repo, remote, absent)) from error
+
+
+def list_objects(repo: Repo, out: Output) -> Iterator[str]:
+    """The hashes of `out`'s objects: its own and, where it is a folder whose list is here, its files'."""
+    yield out.hash_info.value
+    if out.hash_info.isdir and repo.cache.local.exists(out.hash_info.value):
+        yield from (entry.value for _, _, entry in Tree.load(repo.cache.local, out.hash_info))
+
+
+def _require_space(repo: Repo, needed: int) -> None:
+    free = shutil.disk_usage(repo.root_dir).free
+    if free < needed:
+        raise UserError(
+            f"{repo.root_dir} must have {needed / MIB:.1f} MiB free for what the remote holds, got {free / MIB:.1f} MiB"
+        )
+
+
+def _explain(repo: Repo, remote: Remote, outs: Iterable[Output]) -> str:
+    """Why the first of `outs` that did not come did not."""
+    for out in outs:
+        for key in list_objects(repo, out):
+            if repo.cache.local.exists(key):
+                continue
+            path = remote.odb.oid_to_path(key)
+            state = "is damaged" if remote.odb.exists(key) else "is missing"
+            return f"{out} {state} on the DVC remote ({path}); its owner must run `qdllm share` again"
+    return "not all files could be put in place; `dvc checkout` says which"
+
+
+def _drop_damaged(remote: Remote, objects: Iterable[str]) -> None:
+    # DVC takes a read-only file for checked and would leave it as it is.
+    for key in objects:
+        path = Path(remote.odb.oid_to_path(key))
+        if path.is_file():
+            with path.open("rb") as stream:
+                if hashlib.file_digest(stream, "md5").hexdigest() != key.removesuffix(".dir"):
+                    path.unlink()
