@@ -39,7 +39,13 @@ class Teacher:
     def logits(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Logits[rows, classes] of one batch, padded on the right; not checked for NaN."""
         batch = pad_batch(tokens, self.tokenizer.pad_token_id, self.model.device)
-        return self.model(**batch).logits.float().cpu().numpy()
+        try:
+            return self.model(**batch).logits.float().cpu().numpy()
+        except torch.OutOfMemoryError:
+            raise UserError(
+                f"the GPU's memory is too small for a batch of {batch['input_ids'].numel()} tokens; "
+                "lower cache_teacher.tokens_per_batch or take dtype bfloat16"
+            ) from None
 
 
 def load_teacher(base: Path, adapter: Path, dtype: str) -> Teacher:
