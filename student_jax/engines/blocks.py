@@ -3,11 +3,11 @@
 In: qubits, pairs, group sizes; the angles of the layers.  Out: Factors, group_sizes(), build_factors().
 Imports: jax, numpy.
 
-Between two layers of RY stand the phases (RZZ, RZ: one diagonal) and the CNOTs.  The ascending CNOT chain maps bits x to
-their prefix XOR, y_k = x_0 ^ ... ^ x_k.  Cut the bits in groups.  Inside a group the map is the group's own prefix XOR,
-with all bits flipped where the groups before it have odd parity; and that parity is a bit of the row index, known as
-long as the groups before have not been rotated yet.  So the last group is rotated first, with a matrix per value of the
-bits before it, RY times permutation; then the group before it; the first group last, with one matrix.
+Between two layers of RY stand the phases (RZZ, RZ: one diagonal) and the CNOTs.  The ascending CNOT chain maps bits x
+to their prefix XOR, y_k = x_0 ^ ... ^ x_k.  Cut the bits in groups.  Inside a group the map is the group's own prefix
+XOR, with all bits flipped where the groups before it have odd parity; and that parity can be read off the row index as
+long as the groups before have not been rotated yet.  So the last group is rotated first, with a matrix (RY times
+permutation) per value of the bits before it; then the group before it; the first group last, with one matrix.
 
 The phases go into the last group's matrices.  Split the phase of (h, x), h the bits before the group and x the group's,
 into alpha(h), of the gates wholly before the group, and beta(key, x), of all others, where key says what they see of h:
@@ -80,7 +80,7 @@ def build_factors(
     phases = _build_phases(qubits, last, pairs, dtype)
     rotated = [*others, last] if ring else others
     starts = np.cumsum([0, *others]).tolist()
-    parities = [np.eye(2)[index_bits(start).sum(axis=1) % 2].astype(dtype) for start in starts]
+    parities = [np.eye(2)[np.bitwise_count(np.arange(2**start)) % 2].astype(dtype) for start in starts]
     groups = [
         (start, size, parities[k], _prefix_xor(size).astype(dtype))
         for k, (start, size) in enumerate(zip(starts, rotated, strict=False))
@@ -93,7 +93,7 @@ def build_factors(
         stacks = [phases(rotations, jnp.concatenate([rzz, rz], axis=1))]
         for start, size, parity, shift in reversed(groups):
             right = jnp.einsum("lij,kjx->lkix", rotation_matrices(ry[:, start : start + size]), shift)
-            stacks.append(Factors(jnp.broadcast_to(parity, (len(ry), *parity.shape)), right))
+            stacks.append(Factors(jnp.broadcast_to(jnp.asarray(parity), (len(ry), *parity.shape)), right))
         return tuple(stacks)
 
     return factors
@@ -138,6 +138,6 @@ def _build_phases(qubits: int, last: int, pairs: Sequence[tuple[int, int]], dtyp
         moved = alone if rotations is None else jnp.einsum("lij,kjx->lkix", rotations, shifts)
         right = jnp.einsum("lkix,lktxuv->lktiuxv", jnp.broadcast_to(moved, (len(angles), *moved.shape[1:])), phase)
         size = 2 * 2**last
-        return Factors(left.reshape(*alpha.shape, -1), right.reshape(len(angles), -1, size, size))
+        return Factors(jnp.reshape(left, (*alpha.shape, -1)), right.reshape(len(angles), -1, size, size))
 
     return phases

@@ -2,8 +2,8 @@
 
 In: a state and the layers' Factors.  Out: build_evolve().  Imports: jax.
 
-Every layer is an orthogonal real matrix M, so that the backward pass need not have kept any state: from the last state S
-and its cotangent G it computes S' = M^T S and G' = M^T G, layer by layer, and dL/dM = G S'^T on the way.
+Every layer is an orthogonal real matrix M, so that the backward pass need not have kept any state: from the last state
+S and its cotangent G it computes S' = M^T S and G' = M^T G, layer by layer, and dL/dM = G S'^T on the way.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from student_jax.engines.blocks import Factors, index_bits
+from student_jax.engines.blocks import Factors
 
 State = Float[Array, "rows batch"]
 
@@ -87,7 +87,7 @@ def _build_ring(qubits: int) -> Callable[[State], State]:
     both flipped to the same result as x with only the first bit of the result flipped; so: flip both if the parity is
     odd, which leaves the parity as it is.
     """
-    odd = (index_bits(qubits).sum(axis=1) % 2 == 1).reshape(4, -1, 1)
+    odd = (np.bitwise_count(np.arange(2**qubits)) % 2 == 1).reshape(4, -1, 1)
     odd = np.repeat(odd, 2, axis=1)  # real and imaginary parts
 
     def close(state: State) -> State:

@@ -17,14 +17,14 @@ from functools import reduce
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, DTypeLike, Float
 
 from student_jax.circuit import Angles, measured_wires, neighbours, sum_rotations
 from student_jax.config import CircuitConfig
 from student_jax.engines.blocks import build_factors, group_sizes, index_bits
 from student_jax.engines.evolve import build_evolve
 from student_jax.engines.interface import Engine, check_shapes, require_precision
-from student_jax.engines.lightcone import find_light_cone, mask_angles
+from student_jax.engines.lightcone import cnot_images, find_light_cone, mask_angles
 
 Qubits = Float[Array, "amplitudes batch"]
 
@@ -48,12 +48,13 @@ def build_fused(circuit: CircuitConfig, classes: int, precision: str) -> Engine:
     ring = circuit.entanglement == "ring"
     qubits = circuit.qubits if ring else max(2, int(cone.encoding.sum()))  # a chain's cone is its first qubits
     pairs = tuple(pair for pair in neighbours(circuit) if max(pair) < qubits)
-    signs = _readout_signs(qubits, pairs, measured_wires(circuit, classes)).astype(dtype)
     build_state, factors, evolve = (
         _build_product(qubits),
         build_factors(qubits, pairs, dtype),
         build_evolve(qubits, ring),
     )
+    strings = cnot_images(qubits, pairs)[1][list(measured_wires(circuit, classes))]
+    read = _build_readout(strings, dtype)
 
     def run(z: Float[Array, "batch qubits"], angles: Angles) -> Float[Array, "batch outputs"]:
         check_shapes(circuit, z, angles)
@@ -62,19 +63,33 @@ def build_fused(circuit: CircuitConfig, classes: int, precision: str) -> Engine:
         state = build_state(z[:, :qubits].astype(dtype), ry[0])
         if circuit.layers > 1:
             state = evolve(state, factors(ry[1:], rzz[:-1], rz[:-1]))
-        values = jnp.dot(signs, state * state)
-        # The transpose as a matrix product: XLA would fold a plain one into the product above, and slow it down.
-        return jnp.einsum("ob,op->bp", values, np.eye(len(signs), dtype=dtype))
+        return read(state)
 
     return run
 
 
-def _readout_signs(qubits: int, pairs: tuple[tuple[int, int], ...], wires: tuple[int, ...]) -> np.ndarray:
-    """The eigenvalues of the measured Z after the CNOTs, for every row before them: shape (outputs, 2 * 2**qubits)."""
-    bits = index_bits(qubits)
-    for control, target in pairs:
-        bits[:, target] ^= bits[:, control]
-    return np.repeat(1 - 2 * bits[:, list(wires)], 2, axis=0).T
+def _build_readout(strings: Bool[np.ndarray, "outputs qubits"], dtype: DTypeLike) -> Callable[[Array], Array]:
+    """The function state -> expectation values of products of Z; `strings` says of which qubits.
+
+    A product's eigenvalue is its sign on the first half of the bits times its sign on the second; different products
+    have few different second halves, which are summed first.
+    """
+    qubits = strings.shape[1]
+    low, which = np.unique(strings[:, qubits // 2 :], axis=0, return_inverse=True)
+    low_signs = np.repeat(_signs(low), 2, axis=1).astype(dtype)  # real and imaginary parts
+    high_signs = (_signs(strings[:, : qubits // 2])[:, :, None] * np.eye(len(low))[which][:, None, :]).astype(dtype)
+
+    def read(state: Float[Array, "rows batch"]) -> Float[Array, "batch outputs"]:
+        squares = (state * state).reshape(high_signs.shape[1], low_signs.shape[1], -1)
+        sums = jnp.einsum("jx,hxb->hjb", low_signs, squares)
+        return jnp.einsum("ohj,hjb->bo", high_signs, sums)
+
+    return read
+
+
+def _signs(strings: Bool[np.ndarray, "outputs qubits"]) -> np.ndarray:
+    """The eigenvalues of products of Z on all basis states: shape (outputs, 2**qubits)."""
+    return 1 - 2 * (strings @ index_bits(strings.shape[1]).T % 2)
 
 
 def _build_product(qubits: int) -> Callable[[Array, Array], Array]:
