@@ -74,5 +74,5 @@ class StudentConfig:
     epochs: Annotated[int, Field(ge=1)] = 6
     patience: Annotated[int, Field(ge=1)] | None = None
     seeds: Annotated[int, Field(ge=1)] = 5
-    encoding_scale: Positive = 0.3
+    encoding_scale: Positive = 0.03
     angle_scale: NotNegative = 0.3
