@@ -5,6 +5,7 @@ default.qubit is the reference: one broadcast run, differentiated by backprop.  
 and vmap, but run sample by sample underneath; they differentiate by the adjoint method.
 """
 
+import warnings
 from dataclasses import replace
 
 import jax
@@ -38,7 +39,10 @@ def build_pennylane(name: str, circuit: CircuitConfig, classes: int, precision: 
         ) from error
 
     def simulate(z: Float[Array, "*batch qubits"], angles: Angles) -> Float[Array, "*batch outputs"]:
-        return jnp.stack(qnode(z, angles), axis=-1)
+        with warnings.catch_warnings():
+            # default.qubit asks for complex128 and takes complex64 where JAX is in 32-bit mode, as it was told to be.
+            warnings.filterwarnings("ignore", "Explicitly requested dtype complex128", UserWarning)
+            return jnp.stack(qnode(z, angles), axis=-1)
 
     if name != "default.qubit":
         # PennyLane would split a broadcast run as well, and takes longer to do so (about 3 times, 5 qubits, batch 4).
