@@ -4,11 +4,14 @@ VENV := .venv
 INSTALLED := $(VENV)/installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test bench lint report
+.PHONY: repro student test bench lint report
 
 repro: $(INSTALLED)  ## run the whole pipeline on what params.yaml says
 	dvc repro
 	qdllm results
+
+student: $(VENV)/installed-student  ## pull a shared teacher, train students against it; REMOTE=... names where, once
+	qdllm student $(if $(REMOTE),--remote '$(REMOTE)')
 
 test: lint  ## check the code and run all tests
 	pytest
@@ -29,6 +32,12 @@ bench: $(VENV)/installed-bench  ## time the student and the capture against thei
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
+	touch $@
+
+# No torch: what a team member needs who has neither GPU nor LLM.
+$(VENV)/installed-student: pyproject.toml constraints.txt
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[student]'
 	touch $@
 
 $(VENV)/installed-bench: $(INSTALLED)

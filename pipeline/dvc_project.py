@@ -5,6 +5,7 @@ Imports: dvc.
 """
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -55,7 +56,7 @@ def open_repo() -> Iterator[Repo]:
         UserError: what DVC refuses, in its own words.
     """
     # DVC reports each failed object with a traceback; one line of ours says it all. QDLLM_DEBUG shows the cause.
-    for name in ("dvc", "dvc_data", "dvc_objects"):
+    for name in () if os.environ.get("QDLLM_DEBUG") else ("dvc", "dvc_data", "dvc_objects"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         with Repo() as repo:

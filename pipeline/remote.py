@@ -1,8 +1,7 @@
 """The team's DVC remote: set it up, push to it, pull from it, and say in one line what is wrong with it.
 
-In: a folder or an s3://, gs://, azure:// or ssh:// address.  Out: add_remote(), open_remote(), is_reachable(),
-push_outs(), pull_outs().
-Imports: dvc.
+In: a folder or an s3://, gs://, azure:// or ssh:// address.  Out: resolve_url(), add_remote(), open_remote(),
+is_reachable(), push_outs(), pull_outs().  Imports: dvc.
 """
 
 import hashlib
@@ -10,7 +9,6 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -20,8 +18,10 @@ from dvc.exceptions import CheckoutError, DownloadError
 from dvc.fs import RemoteMissingDepsError
 from dvc.output import Output
 from dvc.repo import Repo
-from dvc_data.hashfile.db import get_index
+from dvc_data.hashfile.db import HashFileDB
+from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
+from dvc_objects.errors import ObjectFormatError
 
 from teacher_cache.errors import UserError
 
@@ -30,33 +30,38 @@ STORES = ("s3", "gs", "azure", "ssh")
 MIB = 2**20
 
 
-def add_remote(repo: Repo, url: str) -> str:
-    """Make `url` the default remote of this checkout alone (`.dvc/config.local`, never committed), and return it.
-
-    Downloads are verified: DVC trusts what a folder holds otherwise.
+def resolve_url(url: str) -> str:
+    """`url` as DVC takes it: a folder becomes absolute.
 
     Raises:
         UserError: an unknown kind of address, a password in it, or DVC's support for it is not installed.
     """
     parts = urlparse(url)
     if parts.scheme in {"", "file"}:
-        url = str(Path(parts.path).expanduser().resolve())
-    elif parts.scheme not in STORES:
+        return str(Path(parts.path).expanduser().resolve())
+    if parts.scheme not in STORES:
         known = ", ".join(f"{store}://" for store in STORES)
         raise UserError(f"the remote must be a folder or begin with {known}, got {url}")
-    elif parts.password:
+    if parts.password:
         raise UserError(
             f"the remote's address must hold no password; set it with `dvc remote modify --local {NAME} password ...`"
         )
-    elif importlib.util.find_spec(f"dvc_{parts.scheme}") is None:
+    if importlib.util.find_spec(f"dvc_{parts.scheme}") is None:
         raise UserError(
             f"{parts.scheme}:// needs DVC's support for it: {sys.executable} -m pip install 'dvc[{parts.scheme}]'"
         )
+    return url
+
+
+def add_remote(repo: Repo, url: str) -> None:
+    """Make `url` the default remote of this checkout alone: `.dvc/config.local` is never committed.
+
+    Downloads are verified; DVC would trust whatever a folder holds otherwise.
+    """
     with repo.config.edit("local") as config:
         # An older address's credentials stay where they are.
         config["remote"].setdefault(NAME, {}).update(url=url, verify=True)
         config["core"]["remote"] = NAME
-    return url
 
 
 def open_remote(repo: Repo) -> Remote:
@@ -99,22 +104,27 @@ def push_outs(repo: Repo, outs: Iterable[Output]) -> int:
         How many objects they are.
 
     Raises:
-        UserError: the local cache lacks one of them, or the remote does after all.
+        UserError: the local cache lacks one of them, or the remote does not take it.
     """
     outs = list(outs)
     for out in outs:
-        if lost := [key for key in list_objects(repo, out) if not repo.cache.local.exists(key)]:
+        # Metrics need not be in DVC's cache; where its run-cache put them there, a member is spared their stage.
+        if out.use_cache and (
+            lost := [key for key in list_objects(out, repo.cache.local) if not repo.cache.local.exists(key)]
+        ):
             raise UserError(f"{out} must be whole in DVC's cache, {len(lost)} objects are not; run `dvc repro`")
-    objects = {key for out in outs for key in list_objects(repo, out)}
+    objects = {key for out in outs for key in list_objects(out, repo.cache.local) if repo.cache.local.exists(key)}
     remote = repo.cloud.get_remote()
     if remote.fs.protocol == "local":
         _drop_damaged(remote, objects)
-    with closing(get_index(remote.odb)) as index:
-        index.clear()  # it remembers what was pushed once, and would not notice what has been lost since
-    repo.push(targets=[out.def_path for out in outs], run_cache=True)
-    absent = objects - set(remote.odb.oids_exist(sorted(objects)))
-    if absent:
-        raise UserError(f"the DVC remote {remote.path} must hold {len(objects)} objects, {len(absent)} are missing")
+    # Not `dvc push`, which takes a folder's files for pushed where the folder's list is, and so repairs nothing.
+    hashes = {HashInfo(remote.odb.hash_name, key) for key in objects}
+    failed = repo.cloud.transfer(repo.cache.local, remote.odb, hashes).failed
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {len(objects)} objects could not be written to {remote.path}; QDLLM_DEBUG=1 shows why"
+        )
+    repo.stage_cache.push(None)
     return len(objects)
 
 
@@ -128,24 +138,25 @@ def pull_outs(repo: Repo, outs: Iterable[Output]) -> None:
     if not absent:
         return
     remote = open_remote(repo)
-    uncached = [out for out in absent if out.changed_cache()]
-    needed = sum(out.meta.size or 0 for out in uncached)
-    _require_space(repo, needed)
+    _require_space(repo, [out for out in absent if out.changed_cache()])
     try:
         repo.pull(targets=[out.def_path for out in absent], run_cache=True)
     except (CheckoutError, DownloadError) as error:
-        _require_space(repo, needed)
+        _require_space(repo, absent)
         raise UserError(_explain(repo, remote, absent)) from error
 
 
-def list_objects(repo: Repo, out: Output) -> Iterator[str]:
-    """The hashes of `out`'s objects: its own and, where it is a folder whose list is here, its files'."""
-    yield out.hash_info.value
-    if out.hash_info.isdir and repo.cache.local.exists(out.hash_info.value):
-        yield from (entry.value for _, _, entry in Tree.load(repo.cache.local, out.hash_info))
+def list_objects(out: Output, *stores: HashFileDB) -> Iterator[str]:
+    """The hashes of `out`'s objects: its own and, for a folder whose list one of `stores` has, its files'."""
+    key = out.hash_info.value
+    yield key
+    holder = next((store for store in stores if store.exists(key)), None)
+    if out.hash_info.isdir and holder is not None:
+        yield from (entry.value for _, _, entry in Tree.load(holder, out.hash_info))
 
 
-def _require_space(repo: Repo, needed: int) -> None:
+def _require_space(repo: Repo, outs: Iterable[Output]) -> None:
+    needed = sum(out.meta.size or 0 for out in outs)
     free = shutil.disk_usage(repo.root_dir).free
     if free < needed:
         raise UserError(
@@ -156,12 +167,16 @@ def _require_space(repo: Repo, needed: int) -> None:
 def _explain(repo: Repo, remote: Remote, outs: Iterable[Output]) -> str:
     """Why the first of `outs` that did not come did not."""
     for out in outs:
-        for key in list_objects(repo, out):
-            if repo.cache.local.exists(key):
-                continue
-            path = remote.odb.oid_to_path(key)
-            state = "is damaged" if remote.odb.exists(key) else "is missing"
-            return f"{out} {state} on the DVC remote ({path}); its owner must run `qdllm share` again"
+        try:
+            keys = list(list_objects(out, repo.cache.local, remote.odb))
+        except ObjectFormatError:
+            keys = [out.hash_info.value]
+        # A folder's list is the last to come, and stays away when one of its files does.
+        for key in sorted(keys, key=lambda key: key.endswith(".dir")):
+            if not repo.cache.local.exists(key):
+                path = remote.odb.oid_to_path(key)
+                state = "is damaged" if remote.odb.exists(key) else "is missing"
+                return f"{out} {state} on the DVC remote ({path}); its owner must run `qdllm share` again"
     return "not all files could be put in place; `dvc checkout` says which"
 
 

@@ -26,11 +26,11 @@ if TYPE_CHECKING:  # DVC takes half a second to import
 def student(context: click.Context, remote: str | None) -> None:
     """Pull the teachers' caches, then train, evaluate and report what has changed on the student's side."""
     from pipeline.dvc_project import list_steps, open_repo
-    from pipeline.remote import add_remote, is_reachable, pull_outs
+    from pipeline.remote import add_remote, is_reachable, pull_outs, resolve_url
 
     with open_repo() as repo:
         if remote is not None:
-            add_remote(repo, remote)
+            add_remote(repo, resolve_url(remote))
         steps = list_steps(repo, allow_missing=True)
         require_teachers(steps)
         pull_outs(repo, list_needed(steps))

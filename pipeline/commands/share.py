@@ -26,17 +26,18 @@ def share(url: str | None) -> None:
     Without URL, to the remote that is configured already.
     """
     from pipeline.dvc_project import list_steps, open_repo
-    from pipeline.remote import add_remote, open_remote, push_outs
+    from pipeline.remote import add_remote, open_remote, push_outs, resolve_url
 
+    url = None if url is None else resolve_url(url)
     with open_repo() as repo:
         steps = list_steps(repo, allow_missing=False)
         require_finished(steps)
         if url is not None:
-            url = add_remote(repo, url)
+            add_remote(repo, url)
             make_folder(url)
         remote = open_remote(repo)
         url = url or repo.config["remote"][remote.name]["url"]
-        outs = [out for step in steps if not step.reasons for out in step.stage.outs if out.use_cache]
+        outs = [out for step in steps if not step.reasons for out in step.stage.outs]
         held = push_outs(repo, outs)
         click.echo(f"{url} holds all {held} objects of {len(outs)} outputs; downloads are verified.")
         unfinished = [step.name for step in steps if step.reasons]

@@ -1,0 +1,88 @@
+"""A copy of the project in which the pipeline has run once, for all tests that need one."""
+
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COPIED = (
+    *("pipeline", "student_jax", "teacher_cache"),
+    *("dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", "pyproject.toml"),
+)
+ENVIRONMENT = {
+    **os.environ,
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    # Two of a test's processes at once would otherwise fight for the cores.
+    "OMP_NUM_THREADS": "2",
+    # Commits need an author, and must not depend on whose machine this is.
+    **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "A"),
+    **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "a@example.org"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkout:
+    """A working copy of the project and the environment in which its commands run."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def call(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+
+    def run(self, *command: str) -> str:
+        result = self.call(*command)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    def refuse(self, *command: str) -> str:
+        """Run a command that must end as a user's error does; returns its one line."""
+        result = self.call(*command)
+        assert result.returncode == 2, result.stdout + result.stderr
+        assert result.stderr.count("\n") == 1, result.stderr
+        return result.stderr
+
+    def stages(self, *command: str) -> list[str]:
+        """Run a command; returns the names of the stages that DVC says it ran."""
+        return re.findall(r"Running stage '(\w+)", self.run(*command))
+
+    def repro(self, *arguments: str) -> list[str]:
+        return self.stages("dvc", "repro", *arguments)
+
+    def edit(self, old: str, new: str) -> None:
+        path = self.folder / "params.yaml"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    def at(self, folder: Path, **environment: str) -> "Checkout":
+        return Checkout(folder, {**self.environment, **environment})
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory) -> Checkout:
+    """A copy of the project after `qdllm profile smoke` and `dvc repro`; leave it as you found it."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in COPIED:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, folder / name)
+    checkout = Checkout(folder, ENVIRONMENT)
+    checkout.run("git", "init", "--quiet")
+    checkout.run("dvc", "init", "--quiet")
+    checkout.run("dvc", "config", "core.analytics", "false")
+    checkout.run("qdllm", "profile", "smoke")
+    assert checkout.repro() == [
+        *("prepare", "embed", "base", "finetune", "cache_teacher"),
+        *("train_student", "evaluate", "report"),
+    ]
+    return checkout
