@@ -1,6 +1,6 @@
 """DVC's view of this project: which stages would run, in which order, and why.
 
-In: dvc.yaml, dvc.lock, params.yaml, the working folder.  Out: open_repo(), Step, list_steps().
+In: dvc.yaml, dvc.lock, params.yaml, the working folder.  Out: open_repo(), Step, list_steps(), list_needed().
 Imports: dvc.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 import click
 from dvc.dependency import ParamsDependency
 from dvc.exceptions import DvcException
+from dvc.output import Output
 from dvc.repo import Repo, lock_repo
 from dvc.repo.reproduce import get_active_graph, plan_repro
 from dvc.stage import Stage
@@ -86,6 +87,19 @@ def list_steps(repo: Repo, allow_missing: bool) -> list[Step]:
             reasons += [f"after {name}" for name in runs_before]
             steps[stage] = Step(stage.addressing, stage, tuple(reasons), cached)
     return list(steps.values())
+
+
+def list_needed(steps: list[Step]) -> list[Output]:
+    """Every finished output that the student's side reads, and its own that are still good."""
+    side = [step for step in steps if not step.is_teachers]
+    read = {dep.fs_path for step in side if step.kind != "embed" or step.reasons for dep in step.stage.deps}
+    return [
+        out
+        for step in steps
+        if not step.reasons
+        for out in step.stage.outs
+        if out.use_cache and (step in side or out.fs_path in read)
+    ]
 
 
 def _word_changes(stage: Stage, allow_missing: bool) -> list[str]:

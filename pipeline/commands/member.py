@@ -15,8 +15,6 @@ from pipeline.commands.results import results
 from teacher_cache.errors import UserError
 
 if TYPE_CHECKING:  # DVC takes half a second to import
-    from dvc.output import Output
-
     from pipeline.dvc_project import Step
 
 
@@ -25,7 +23,7 @@ if TYPE_CHECKING:  # DVC takes half a second to import
 @click.pass_context
 def student(context: click.Context, remote: str | None) -> None:
     """Pull the teachers' caches, then train, evaluate and report what has changed on the student's side."""
-    from pipeline.dvc_project import list_steps, open_repo
+    from pipeline.dvc_project import list_needed, list_steps, open_repo
     from pipeline.remote import add_remote, is_reachable, pull_outs, resolve_url
 
     with open_repo() as repo:
@@ -53,19 +51,6 @@ def require_teachers(steps: "list[Step]") -> None:
                 f"teachers: {', '.join(shared) or 'none'}; set tasks and teachers in params.yaml to what is shared, "
                 "take back the change, or run `dvc repro` where the extra `teacher` is installed"
             )
-
-
-def list_needed(steps: "list[Step]") -> "list[Output]":
-    """Every finished output that the student's side reads, and its own that are still good."""
-    side = [step for step in steps if not step.is_teachers]
-    read = {dep.fs_path for step in side if step.kind != "embed" or step.reasons for dep in step.stage.deps}
-    return [
-        out
-        for step in steps
-        if not step.reasons
-        for out in step.stage.outs
-        if out.use_cache and (step in side or out.fs_path in read)
-    ]
 
 
 def run_stages(pull: bool) -> None:

@@ -20,12 +20,13 @@ COMMITTED = ("dvc.lock", "params.yaml")
 
 @click.command()
 @click.argument("url", required=False)
-def share(url: str | None) -> None:
+@click.option("--without-texts", is_flag=True, help="Push only what `qdllm student` pulls: no texts, no LLM.")
+def share(url: str | None, without_texts: bool) -> None:
     """Push caches, features, students and reports to URL: a folder, or s3://, gs://, azure://, ssh://.
 
     Without URL, to the remote that is configured already.
     """
-    from pipeline.dvc_project import list_steps, open_repo
+    from pipeline.dvc_project import list_needed, list_steps, open_repo
     from pipeline.remote import add_remote, open_remote, push_outs, resolve_url
 
     url = None if url is None else resolve_url(url)
@@ -37,7 +38,8 @@ def share(url: str | None) -> None:
             make_folder(url)
         remote = open_remote(repo)
         url = url or repo.config["remote"][remote.name]["url"]
-        outs = [out for step in steps if not step.reasons for out in step.stage.outs]
+        finished = [out for step in steps if not step.reasons for out in step.stage.outs]
+        outs = list_needed(steps) if without_texts else finished
         held = push_outs(repo, outs)
         click.echo(f"{url} holds all {held} objects of {len(outs)} outputs; downloads are verified.")
         unfinished = [step.name for step in steps if step.reasons]
