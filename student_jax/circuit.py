@@ -107,5 +107,6 @@ def build_qnode(circuit: CircuitConfig, classes: int, device_name: str = "defaul
         return [qml.expval(qml.Z(wire)) for wire in wires]
 
     device = qml.device(device_name, wires=circuit.qubits)
-    method = "backprop" if device_name == "default.qubit" else "adjoint"
-    return qml.QNode(run, device, diff_method=method)
+    if device_name == "default.qubit":
+        return qml.QNode(run, device, diff_method="backprop")
+    return qml.QNode(run, device, diff_method="adjoint", device_vjp=True)

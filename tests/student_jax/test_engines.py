@@ -94,7 +94,7 @@ def test_fused_agrees_in_float32():
 @pytest.mark.parametrize("name", ["default.qubit", "lightning.qubit"])
 def test_pennylane_engines_agree_in_float64(name):
     """The engines simulate summed rotations; the reference applies all three."""
-    circuit = make_circuit(4, 2, "ring", "linear", "triple")
+    circuit = make_circuit(3, 2, "ring", "linear", "triple")
     with jax.enable_x64(True):
         assert_agrees(build_engine(name, circuit, 2, "float64"), circuit, 1e-10)
 
