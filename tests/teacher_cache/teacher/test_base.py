@@ -35,10 +35,10 @@ def test_another_seed_is_another_model_with_the_same_tokenizer(local_bases, tmp_
 
 
 def test_parameters_by_hand(local_bases):
-    """LLaMA 32 wide: per layer 4 x 32 x 32 attention, 3 x 32 x 85 gated, 2 norms; one embedding, one norm."""
+    """LLaMA 32 wide: per layer 4 x 32 x 32 attention, 3 x 32 x 85 gated, 2 norms; two embeddings, one norm."""
     checkpoint, identity = open_base(local_bases["llama"])
     vocabulary = json.loads((checkpoint / "config.json").read_text())["vocab_size"]
-    assert identity["parameters"] == 2 * (4 * 32 * 32 + 3 * 32 * 85 + 2 * 32) + vocabulary * 32 + 32
+    assert identity["parameters"] == 2 * (4 * 32 * 32 + 3 * 32 * 85 + 2 * 32) + 2 * vocabulary * 32 + 32
 
 
 @pytest.mark.parametrize("architecture", ["bloom", "opt", "llama"])
