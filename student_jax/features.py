@@ -1,8 +1,8 @@
 """Text -> frozen features: fitted once on the training split, applied anywhere.
 
 In: EmbedConfig and texts, or the folder of a saved embedder.
-Out: Embedder, fit_embedder(), load_embedder(), link_embedder(), identify_embedder(), Features, write_features(),
-read_features().
+Out: Embedder, fit_embedder(), load_embedder(), read_config(), link_embedder(), identify_embedder(), Features,
+write_features(), read_features().
 Imports: NumPy, pyarrow, pydantic, safetensors, and what the kind of features needs; never jax.
 """
 
@@ -108,6 +108,25 @@ def fit_embedder(
     return Embedder(config, fit_encoder(require_encoder(encoder, config), texts))
 
 
+def read_config(folder: Path) -> EmbedConfig:
+    """The settings of the embedder in `folder`, without its tensors.
+
+    Raises:
+        UserError: embedder.json is missing or damaged.
+    """
+    try:
+        # By way of JSON, where pydantic's strict mode takes values as they are written and no others.
+        return TypeAdapter(EmbedConfig).validate_json(
+            json.dumps(json.loads((folder / DESCRIPTION).read_bytes())["config"])
+        )
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename} must exist; run the embed stage or `dvc pull`") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder} holds no readable embedder: {' '.join(str(error).split())[:200]}; remake it"
+        ) from None
+
+
 def load_embedder(folder: Path, encoder: "Encoder | None" = None) -> Embedder:
     """The embedder that was saved in `folder`.
 
@@ -121,8 +140,7 @@ def load_embedder(folder: Path, encoder: "Encoder | None" = None) -> Embedder:
         data = (folder / TENSORS).read_bytes()
         if hashlib.sha256(data).hexdigest() != content["sha256"]:
             raise UserError(f"{folder / TENSORS} must be the file that {DESCRIPTION} names; remake or pull both")
-        # By way of JSON, where pydantic's strict mode takes values as they are written and no others.
-        config = TypeAdapter(EmbedConfig).validate_json(json.dumps(content["config"]))
+        config = read_config(folder)
         return Embedder(config, _restore(config, safetensors.numpy.load(data), content, encoder))
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} must exist; run the embed stage or `dvc pull`") from None

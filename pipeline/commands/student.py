@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.encoder import find_encoder
 from teacher_cache.errors import UserError
 
 # Texts that are answered together: enough to fill the simulator, few enough that a pipe sees answers come.
@@ -25,9 +26,10 @@ def predict(student: Path, file: Path | None, texts: tuple[str, ...]) -> None:
     """Classify TEXTS, the lines of a file, or of stdin: one line of JSON each."""
     if texts and file is not None:
         raise click.UsageError("give TEXTS or --file, not both")
+    from student_jax.features import read_config
     from student_jax.student import Student
 
-    loaded = Student.load(student)
+    loaded = Student.load(student, encoder=find_encoder(read_config(student)))
     for batch in cut(texts or read_lines(file or Path("-"))):
         labels, probabilities = loaded.predict(batch)
         for text, label, row in zip(batch, labels, probabilities.tolist(), strict=True):

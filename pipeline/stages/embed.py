@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.encoder import find_encoder
 from pipeline.entry import run, write_record
 from pipeline.examples import read_examples, read_training
 from pipeline.params import read_block
@@ -24,7 +25,8 @@ from teacher_cache.publish import publish_folder
 def main(task: str, data: Path, features: Path, record: Path) -> None:
     """Turn every text of one task into a vector, fitting on the training split alone."""
     examples = read_examples(data)
-    embedder = fit_embedder(read_block("embed", EmbedConfig), *read_training(data))
+    config = read_block("embed", EmbedConfig)
+    embedder = fit_embedder(config, *read_training(data), find_encoder(config))
     with publish_folder(features) as folder:
         embedder.save(folder)
         write_features(

@@ -20,17 +20,11 @@ from teacher_cache.publish import publish_folder
 from teacher_cache.reader import open_cache
 from teacher_cache.schema import EXAMPLES, SPLITS
 from teacher_cache.teacher.base import make_base
-from teacher_cache.teacher.capture import (
-    Capture,
-    capture,
-    compute_logits,
-    read_rows,
-    require_finite,
-    softmax,
-    spot_check_cache,
-)
+from teacher_cache.teacher.capture import Capture, capture
 from teacher_cache.teacher.config import CaptureConfig, FinetuneConfig, LocalBase
 from teacher_cache.teacher.finetune import finetune
+from teacher_cache.teacher.gate import spot_check_cache
+from teacher_cache.teacher.inference import compute_logits, read_rows, require_finite, softmax
 from teacher_cache.teacher.predict import load_teacher
 
 ROOT = Path(__file__).parents[3]
