@@ -1,47 +1,40 @@
-"""What a circuit looks like, and which of its parameters can move an output at all.
+"""Which of a circuit's parameters can move an output, and how much they do on average.
 
-In: CircuitConfig, number of classes.  Out: draw_circuit(), count_dead().
-Imports: jax; pennylane and matplotlib to draw.
+In: CircuitConfig, number of classes.  Out: count_dead(), measure_gradient_variance().  Imports: jax, numpy.
 """
-
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from student_jax.circuit import Angles, angle_shapes, build_qnode, measured_wires
+from student_jax.circuit import Angles, angle_shapes
 from student_jax.config import CircuitConfig
 from student_jax.engines import build_engine
-from teacher_cache.publish import publish_file
-
-
-def draw_circuit(circuit: CircuitConfig, classes: int, path: Path) -> None:
-    """Publish the circuit as an SVG, every gate in its place and no angles."""
-    import matplotlib as mpl
-    import pennylane as qml
-    from matplotlib import pyplot
-    from matplotlib.figure import Figure
-
-    angles = Angles(*(jnp.zeros(shape) for shape in angle_shapes(circuit)))
-    figure: Figure
-    figure, _ = qml.draw_mpl(build_qnode(circuit, classes), style="black_white", level="device")(
-        np.zeros(circuit.qubits), angles
-    )
-    with mpl.rc_context({"svg.hashsalt": "qdllm", "svg.fonttype": "none"}), publish_file(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
-    pyplot.close(figure)
+from student_jax.engines.lightcone import find_light_cone
 
 
 def count_dead(circuit: CircuitConfig, classes: int) -> int:
-    """How many angles change no output: outside the readout's light cone, or diagonal before the measurement.
+    """How many angles change no output: outside the readout's light cone, or diagonal before the measurement."""
+    _, *angles = find_light_cone(circuit, classes)
+    return sum(int((~live).sum()) for live in angles)
 
-    Their derivative is 0 as an identity, so at random angles it is 0 to the last bit, and others' are not.
+
+def measure_gradient_variance(circuit: CircuitConfig, classes: int, samples: int = 200, seed: int = 0) -> float:
+    """Variance, over uniformly random angles, of the derivative of the first output by the first RY angle.
+
+    Where it falls exponentially with the number of qubits, gradient descent does not find its way from a random start
+    (a barren plateau; McClean et al. 2018, arXiv:1803.11173).
     """
     engine = build_engine("fused", circuit, classes, "float32")
-    random = np.random.default_rng(0)
-    angles = Angles(*(jnp.asarray(random.uniform(-1, 1, shape), jnp.float32) for shape in angle_shapes(circuit)))
-    z = jnp.asarray(random.uniform(-1, 1, (4, circuit.qubits)), jnp.float32)
-    weights = jnp.asarray(random.normal(size=(4, len(measured_wires(circuit, classes)))), jnp.float32)
-    gradient = jax.jit(jax.grad(lambda angles: jnp.sum(engine(z, angles) * weights)))(angles)
-    return sum(int((array == 0).sum()) for array in gradient)
+    random = np.random.default_rng(seed)
+    draw = [
+        jnp.asarray(random.uniform(-np.pi, np.pi, (samples, *shape)), jnp.float32)
+        for shape in ((1, circuit.qubits), *angle_shapes(circuit))
+    ]
+
+    def derivative(z: jax.Array, ry: jax.Array, rzz: jax.Array, rz: jax.Array) -> jax.Array:
+        return jax.grad(lambda ry: engine(z, Angles(ry, rzz, rz))[0, 0])(ry)[0, 0, 0]
+
+    # One after the other: side by side, the samples of a wide circuit would not fit into memory.
+    derivatives = jax.jit(lambda arrays: jax.lax.map(lambda arguments: derivative(*arguments), arrays))(tuple(draw))
+    return float(jnp.var(derivatives))

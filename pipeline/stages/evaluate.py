@@ -15,7 +15,7 @@ from pipeline.summary import read_records, summarise_pair, write_table
 from student_jax.checkpoint import load_checkpoint, read_curves
 from student_jax.compilation import keep_compiled
 from student_jax.dataset import open_dataset
-from student_jax.diagnose import draw_circuit
+from student_jax.drawing import draw_circuit
 from teacher_cache.publish import publish_folder, write_json
 
 
