@@ -104,9 +104,7 @@ def compare(circuit: CircuitConfig, classes: int, batch: int, rounds: int, skip:
     state = ADAM.init(parameters)
     steps, rows, expected = {}, {}, None
     for name in PEERS:
-        row: dict[str, Any] = {
-            "engine": name, "readout": circuit.readout, "layers": circuit.layers, "qubits": circuit.qubits, "batch": batch
-        }  # fmt: skip
+        row: dict[str, Any] = {"engine": name, "readout": circuit.readout, "layers": circuit.layers, "batch": batch}
         rows[name] = row
         if name in skip or (name.endswith("light cone") and circuit.readout == "linear"):
             row["note"] = "skipped"
