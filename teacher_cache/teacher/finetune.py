@@ -34,6 +34,7 @@ from teacher_cache.teacher.classifier import (
     write_adapter_config,
 )
 from teacher_cache.teacher.config import FinetuneConfig
+from teacher_cache.teacher.threads import fix_threads
 from teacher_cache.teacher.training import Split, Trainer
 
 AUTOCAST = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
@@ -68,6 +69,7 @@ def finetune(
     """
     _check_examples(examples, labels)
     source, identity = open_base(base)
+    fix_threads(identity)
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=AUTOCAST[identity["dtype"]])
     _check_processes(accelerator)
     work = work / _fingerprint(config, identity, examples, labels, seed)

@@ -18,6 +18,7 @@ from teacher_cache.teacher.classifier import tokenize
 from teacher_cache.teacher.config import LocalBase
 from teacher_cache.teacher.progress import track
 from teacher_cache.teacher.schedule import learning_rate
+from teacher_cache.teacher.threads import fix_threads
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
 CLIP_NORM = 1.0
@@ -37,6 +38,7 @@ def train_local(config: LocalBase, texts: Sequence[str], seed: int, folder: Path
     if config.width % config.heads or (config.width // config.heads) % 2:
         raise UserError(f"base.width must be an even multiple of base.heads, got {config.width} and {config.heads}")
     tokenizer = train_tokenizer(texts, config.vocabulary)
+    fix_threads({"kind": config.kind})
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(_model_config(config, tokenizer))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -19,6 +19,7 @@ from teacher_cache.errors import UserError
 from teacher_cache.teacher.base import open_base
 from teacher_cache.teacher.batches import pad_batch
 from teacher_cache.teacher.classifier import RECORD, load_classifier, load_tokenizer, merge_adapter, tokenize
+from teacher_cache.teacher.threads import fix_threads
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def load_teacher(base: Path, adapter: Path, dtype: str) -> Teacher:
         UserError: a folder is missing, incomplete, changed, or they do not belong together.
     """
     checkpoint, identity = open_base(base)
+    fix_threads(identity)
     record = read_record(adapter)
     if record["base"] != identity:
         raise UserError(
