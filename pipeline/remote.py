@@ -9,12 +9,13 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlparse
 
 from dvc.config import NoRemoteError
 from dvc.data_cloud import Remote
-from dvc.exceptions import CheckoutError, DownloadError
+from dvc.exceptions import DownloadError
 from dvc.fs import RemoteMissingDepsError
 from dvc.output import Output
 from dvc.repo import Repo
@@ -129,21 +130,24 @@ def push_outs(repo: Repo, outs: Iterable[Output]) -> int:
 
 
 def pull_outs(repo: Repo, outs: Iterable[Output]) -> None:
-    """Bring those of `outs` that are not here; without any, the remote is not asked.
+    """Bring those of `outs` that are not here; the remote is asked for what DVC's cache lacks.
+
+    Nothing is put in place before all of it is in the cache and there is room for it.
 
     Raises:
         UserError: no remote, no room, or an object that was never pushed or is damaged.
     """
     absent = [out for out in outs if out.status()]
-    if not absent:
-        return
-    remote = open_remote(repo)
-    _require_space(repo, [out for out in absent if out.changed_cache()])
-    try:
-        repo.pull(targets=[out.def_path for out in absent], run_cache=True)
-    except (CheckoutError, DownloadError) as error:
+    targets = [out.def_path for out in absent]
+    if uncached := [out for out in absent if out.changed_cache()]:
+        remote = open_remote(repo)
+        _require_space(repo, uncached)
+        with suppress(DownloadError):  # it says how many failed; _require_whole, which and why
+            repo.fetch(targets, run_cache=True)
+        _require_whole(repo, remote, uncached)
+    if absent:
         _require_space(repo, absent)
-        raise UserError(_explain(repo, remote, absent)) from error
+        repo.checkout(targets)
 
 
 def list_objects(out: Output, *stores: HashFileDB) -> Iterator[str]:
@@ -160,12 +164,12 @@ def _require_space(repo: Repo, outs: Iterable[Output]) -> None:
     free = shutil.disk_usage(repo.root_dir).free
     if free < needed:
         raise UserError(
-            f"{repo.root_dir} must have {needed / MIB:.1f} MiB free for what the remote holds, got {free / MIB:.1f} MiB"
+            f"{repo.root_dir} must have {needed / MIB:.1f} MiB free for what is pulled, got {free / MIB:.1f} MiB"
         )
 
 
-def _explain(repo: Repo, remote: Remote, outs: Iterable[Output]) -> str:
-    """Why the first of `outs` that did not come did not."""
+def _require_whole(repo: Repo, remote: Remote, outs: list[Output]) -> None:
+    """Raise a UserError that names the first of `outs` that DVC's cache lacks a part of, and why it did not come."""
     for out in outs:
         try:
             keys = list(list_objects(out, repo.cache.local, remote.odb))
@@ -174,10 +178,10 @@ def _explain(repo: Repo, remote: Remote, outs: Iterable[Output]) -> str:
         # A folder's list is the last to come, and stays away when one of its files does.
         for key in sorted(keys, key=lambda key: key.endswith(".dir")):
             if not repo.cache.local.exists(key):
+                _require_space(repo, outs)
                 path = remote.odb.oid_to_path(key)
                 state = "is damaged" if remote.odb.exists(key) else "is missing"
-                return f"{out} {state} on the DVC remote ({path}); its owner must run `qdllm share` again"
-    return "not all files could be put in place; `dvc checkout` says which"
+                raise UserError(f"{out} {state} on the DVC remote ({path}); its owner must run `qdllm share` again")
 
 
 def _drop_damaged(remote: Remote, objects: Iterable[str]) -> None:

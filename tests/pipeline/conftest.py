@@ -58,6 +58,10 @@ class Checkout:
     def repro(self, *arguments: str) -> list[str]:
         return self.stages("dvc", "repro", *arguments)
 
+    def plan(self) -> list[str]:
+        """The names of the stages that `qdllm plan` says would run."""
+        return re.findall(r"^(\w+)\S*  ", self.run("qdllm", "plan"), re.MULTILINE)
+
     def edit(self, old: str, new: str) -> None:
         path = self.folder / "params.yaml"
         text = path.read_text()

@@ -32,22 +32,22 @@ def test_a_students_hyperparameter_reruns_the_student_alone(project):
 
 def test_a_rank_reruns_its_teachers_stages_alone(project):
     project.edit("{rank: 8, alpha: 16", "{rank: 4, alpha: 16")
-    assert project.repro("--dry") == ["finetune", "cache_teacher", *STUDENT]
+    assert project.plan() == ["finetune", "cache_teacher", *STUDENT]
     project.edit("{rank: 4, alpha: 16", "{rank: 8, alpha: 16")
 
 
 def test_another_teachers_rank_reruns_nothing(project):
     project.edit("{rank: 200, alpha: 200", "{rank: 100, alpha: 200")
-    assert project.repro("--dry") == []
+    assert project.plan() == []
     project.edit("{rank: 100, alpha: 200", "{rank: 200, alpha: 200")
 
 
 def test_the_papers_profile_is_a_whole_pipeline(project, tmp_path):
-    """Not runnable without network and GPU: DVC's own dry run shows every stage that would run."""
+    """Not runnable without network and GPU: the plan names every stage that would run."""
     copy = project.at(tmp_path / "paper")
     shutil.copytree(project.folder, copy.folder, ignore=shutil.ignore_patterns("work"))
     copy.run("qdllm", "profile", "paper")
-    stages = copy.repro("--dry")
+    stages = copy.plan()
     pairs = 3 * 5
     for stage in ("base", "finetune", "cache_teacher", "train_student", "evaluate"):
         assert stages.count(stage) == pairs

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
@@ -73,20 +72,26 @@ def test_the_remote_must_be_there(member):
     assert member.run("git", "status", "--porcelain") == ""
 
 
-@pytest.mark.parametrize(
-    ("harm", "word"), [(Path.unlink, "missing"), (lambda path: path.write_bytes(b"no card"), "damaged")]
-)
-def test_a_lost_or_damaged_object_is_named_and_its_owner_can_repair_it(owner, member, remote, harm, word):
+def test_a_damaged_or_lost_object_is_named_and_its_owner_can_repair_it(owner, member, remote):
     card = find_object(member, remote, "cards/emotion-tiny.json")
     card.chmod(0o644)
-    harm(card)
-    if card.exists():
-        card.chmod(0o444)  # which DVC takes for checked
+    card.write_bytes(b"no card")
+    card.chmod(0o444)  # which DVC takes for checked
     line = member.refuse("qdllm", "student", "--remote", str(remote))
-    assert f"cards/emotion-tiny.json is {word} on the DVC remote ({card})" in line
-    assert not (member.folder / "cards/emotion-tiny.json").exists()
+    assert f"cards/emotion-tiny.json is damaged on the DVC remote ({card})" in line
+    assert not (member.folder / "cards").exists()
+
+    features = next(path for path in remote.rglob("*") if path.is_file() and path.read_bytes()[:4] == b"PAR1")
+    features.unlink()  # part of a folder whose list the remote still has
+    settings = owner.folder / ".dvc/config.local"
+    before = settings.read_text()
     owner.run("qdllm", "share", str(remote))
-    owner.run("qdllm", "share", str(owner.folder.parent / "remote"))
+    settings.write_text(before)
+    assert features.exists()
+    assert b"no card" not in card.read_bytes()
+    card.unlink()
+    assert "cards/emotion-tiny.json is missing on the DVC remote" in member.refuse("qdllm", "student")
+    shutil.copy(owner.folder / "cards/emotion-tiny.json", card)
     assert "Running" not in member.run("qdllm", "student")
 
 
@@ -128,7 +133,10 @@ def test_a_full_disk_leaves_the_clone_as_it_was(owner, without_torch, tmp_path):
         assert "MiB free" in member.refuse(*command)
         subprocess.run(["mount", "-o", "remount,size=18m", str(disk)], check=True)  # room for a part of it
         assert "MiB free" in member.refuse(*command)
-        assert member.run("git", "status", "--porcelain") == ""
+        assert (
+            member.run("git", "status", "--porcelain", "--ignored")
+            == "!! .dvc/cache/\n!! .dvc/config.local\n!! .dvc/tmp/\n"
+        )
         subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
         assert "Running" not in member.run(*command)
     finally:

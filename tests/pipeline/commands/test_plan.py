@@ -22,7 +22,7 @@ def test_a_plan_says_what_would_run_and_why(owner, tmp_path):
     assert plan["prepare@thematic"] == "    has not run yet"
     assert plan["finetune@emotion-tiny-llama-tiny"] == "    teacher.llama-tiny.finetune.rank 8 -> 4"
     assert plan["cache_teacher@emotion-tiny-llama-tiny"] == "    after finetune@emotion-tiny-llama-tiny"
-    assert plan["report"].startswith("    tasks ['emotion-tiny'] -> ['emotion-tiny', 'thematic']; after evaluate@")
+    assert plan["report"].startswith("    tasks ['emotion-tiny'] -> ['emotion-tiny', 'thematic']; ")
     assert {"embed@emotion-tiny", "base@emotion-tiny-llama-tiny"}.isdisjoint(plan)
     record = json.loads((checkout.folder / "records/finetune/emotion-tiny/llama-tiny.json").read_text())
     assert f"finetune@emotion-tiny-llama-tiny  {format_seconds(record['seconds'])}" in lines
