@@ -1,6 +1,7 @@
 """How every command and stage starts and ends: one-line errors, exit codes, a record of time and memory.
 
-In: a click command.  Out: run(), write_record(), is_main_process().  Imports: click, psutil; no torch, no jax.
+In: a click command.  Out: run(), write_record(), measure_run(), is_main_process().
+Imports: click, psutil; no torch, no jax.
 """
 
 import logging
@@ -68,28 +69,27 @@ def is_main_process() -> bool:
 
 
 def write_record(path: Path, stage: str, details: Mapping[str, Any] | None = None, **names: str) -> None:
-    """Write to `path` what the stage's process has cost so far, its start and imports included.
+    """Write `measure_run` to `path`, a JSON file, with `details`: what else the report tells of this run, by name."""
+    write_json(path, {**measure_run(stage, **names), **(details or {})})
+
+
+def measure_run(stage: str, **names: str) -> dict[str, Any]:
+    """What this process has cost so far, its start and imports included.
 
     Args:
-        path: a JSON file.
         stage: the stage's name.
-        details: what else the report tells of this run, by name.
         **names: the stage's task and teacher, where it has them.
     """
     started = psutil.Process().create_time()
-    write_json(
-        path,
-        {
-            "stage": stage,
-            **names,
-            **(details or {}),
-            "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.time() - started, 3),
-            "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-            "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count() or 1},
-            "versions": _read_versions(),
-        },
-    )
+    return {
+        "stage": stage,
+        **names,
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - started, 3),
+        "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count() or 1},
+        "versions": _read_versions(),
+    }
 
 
 def _read_versions() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """How good a student is: accuracy, macro scores, calibration, closeness to its teacher, intervals over seeds.
 
 In: probabilities (rows, classes), class indices (rows,).  Out: plain numbers, lists and dicts, ready for JSON.
-Imports: NumPy alone.
+Imports: NumPy, SciPy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 Floats = NDArray[np.floating]
 Integers = NDArray[np.integer]
@@ -108,7 +109,7 @@ def average_seeds(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """The mean of every metric over the seeds, and the ends of the accuracy's 95 % interval."""
     means = {name: float(np.mean([one[name] for one in scores])) for name in scores[0]}
     interval = estimate_mean([one["accuracy"] for one in scores])
-    return means | {"accuracy_low": interval.low, "accuracy_high": interval.high}
+    return means | {"accuracy_low": max(0.0, interval.low), "accuracy_high": min(1.0, interval.high)}
 
 
 def estimate_mean(values: Sequence[float]) -> Interval:
@@ -116,31 +117,8 @@ def estimate_mean(values: Sequence[float]) -> Interval:
     mean, count = float(np.mean(values)), len(values)
     if count == 1:
         return Interval(mean, mean, mean)
-    margin = find_t_quantile(count - 1) * float(np.std(values, ddof=1)) / count**0.5
+    margin = float(stdtrit(count - 1, 0.975)) * float(np.std(values, ddof=1)) / count**0.5
     return Interval(mean, mean - margin, mean + margin)
-
-
-def find_t_quantile(degrees: int) -> float:
-    """The t that encloses 95 % of Student's distribution between -t and t.
-
-    With theta = arctan(t / sqrt(degrees)) the enclosed probability is a finite sum (Abramowitz and Stegun, 26.7.3 and
-    26.7.4) that grows with theta, so bisection finds it.
-    """
-    low, high = 0.0, np.pi / 2
-    while (middle := (low + high) / 2) not in (low, high):
-        low, high = (middle, high) if _enclosed_probability(middle, degrees) < 0.95 else (low, middle)
-    return float(np.tan(low) * degrees**0.5)
-
-
-def _enclosed_probability(theta: float, degrees: int) -> float:
-    odd = degrees % 2
-    term = float(np.cos(theta) if odd else 1.0)
-    total = 0.0
-    for k in range(degrees // 2):
-        total += term
-        term *= np.cos(theta) ** 2 * (2 * k + 1 + odd) / (2 * k + 2 + odd)
-    total *= float(np.sin(theta))
-    return 2 / np.pi * (theta + total) if odd else total
 
 
 def _divide(numerator: NDArray[np.number], denominator: NDArray[np.number]) -> Floats:

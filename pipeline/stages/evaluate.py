@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.entry import run
+from pipeline.entry import measure_run, run
 from pipeline.evaluation import tabulate_confusion
 from pipeline.params import read_seed
 from pipeline.summary import read_records, summarise_pair, write_table
@@ -52,6 +52,7 @@ def main(
         **read_records(card, records, task, teacher),
         "curves": [row._asdict() for row in curves],
     }
+    summary["records"].append(measure_run("evaluate", task=task, teacher=teacher))
     with publish_folder(evaluation / "summary") as folder:
         write_json(folder / "summary.json", summary)
         draw_circuit(checkpoint.description.config.circuit, len(manifest.labels), folder / "circuit.svg")
