@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.corpus.config import PrepareConfig, TaskConfig
 from pipeline.params import PARAMS, Name, Names, Seed, parse, read_yaml
-from student_jax.config import EmbedConfig, StudentConfig
+from student_jax.config import EmbedConfig, EvaluateConfig, StudentConfig
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.config import TeacherConfig
 
@@ -28,6 +28,7 @@ class Project:
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
     embed: EmbedConfig = field(default_factory=EmbedConfig)
     student: StudentConfig = field(default_factory=StudentConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
 
 
 def read_project(path: Path = PARAMS) -> Project:

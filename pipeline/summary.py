@@ -15,7 +15,6 @@ from scipy.special import softmax
 
 from pipeline.evaluation import Predictions, average_control, compare
 from student_jax.checkpoint import Checkpoint
-from student_jax.controls import CONTROLS
 from student_jax.dataset import Split
 from student_jax.diagnose import count_dead
 from student_jax.features import DESCRIPTION as EMBEDDER
@@ -31,7 +30,12 @@ PAIR_STAGES = ("base", "finetune", "cache_teacher", "train_student")
 
 
 def summarise_pair(
-    dataset: Mapping[str, Split], manifest: Manifest, checkpoint: Checkpoint, student: Path, seed: int
+    dataset: Mapping[str, Split],
+    manifest: Manifest,
+    checkpoint: Checkpoint,
+    student: Path,
+    controls: Sequence[str],
+    seed: int,
 ) -> dict[str, Any]:
     """Metrics of teacher, student and controls, and what the student is.
 
@@ -56,7 +60,7 @@ def summarise_pair(
         "teacher": manifest.teacher,
         "labels": list(manifest.labels),
         **compare(splits, description.seeds, description.selected, trainable),
-        "controls": {name: _evaluate_control(name, checkpoint, dataset, splits["test"], seed) for name in CONTROLS},
+        "controls": {name: _evaluate_control(name, checkpoint, dataset, splits["test"], seed) for name in controls},
         "student": {
             "config": asdict(config),
             "embed": embedder["config"],

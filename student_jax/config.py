@@ -58,6 +58,16 @@ class LossConfig:
     temperature: Positive = 1.0
 
 
+Control = Literal["linear", "mlp", "no_entanglement", "frozen_circuit"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class EvaluateConfig:
+    """What the student is measured against besides its teacher (block `evaluate`): see student_jax/controls.py."""
+
+    controls: list[Control] = field(default_factory=lambda: ["linear", "mlp", "no_entanglement", "frozen_circuit"])
+
+
 @dataclass(frozen=True, config=STRICT)
 class StudentConfig:
     """A student and its training (block `student`)."""

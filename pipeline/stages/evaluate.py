@@ -10,10 +10,11 @@ import click
 
 from pipeline.entry import measure_run, run
 from pipeline.evaluation import tabulate_confusion
-from pipeline.params import read_seed
+from pipeline.params import read_block, read_seed
 from pipeline.summary import read_records, summarise_pair, write_table
 from student_jax.checkpoint import load_checkpoint, read_curves
 from student_jax.compilation import keep_compiled
+from student_jax.config import EvaluateConfig
 from student_jax.dataset import open_dataset
 from student_jax.drawing import draw_circuit
 from teacher_cache.publish import publish_folder, write_json
@@ -44,11 +45,12 @@ def main(
 ) -> None:
     """Evaluate one student, and its controls, on validation and test."""
     keep_compiled(compiled)
+    config = read_block("evaluate", EvaluateConfig)
     dataset, manifest = open_dataset(features, cache, task, teacher)
     checkpoint = load_checkpoint(student)
     curves = read_curves(student / "curves.csv")
     summary = {
-        **summarise_pair(dataset, manifest, checkpoint, student, read_seed()),
+        **summarise_pair(dataset, manifest, checkpoint, student, config.controls, read_seed()),
         **read_records(card, records, task, teacher),
         "curves": [row._asdict() for row in curves],
     }

@@ -142,5 +142,13 @@ def _versions() -> dict[str, str]:
 def _makers() -> dict[str, str]:
     """What computes the numbers: a part that other code or other libraries made is not reused."""
     here = Path(__file__).parent
-    names = ("batches.py", "capture.py", "classifier.py", "inference.py", "predict.py", "registry.py")
+    names = (
+        "batches.py",
+        "capture.py",
+        "classifier.py",
+        "inference.py",
+        "predict.py",
+        "registry.py",
+        "tokenization.py",
+    )
     return {**_versions(), "code": hash_files([here / name for name in names])}

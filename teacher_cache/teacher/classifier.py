@@ -1,11 +1,11 @@
-"""Checkpoint folder -> tokenizer and sequence classifier; LoRA onto it; its adapter to and from safetensors.
+"""Checkpoint folder -> sequence classifier; LoRA onto it; its adapter to and from safetensors.
 
-In: a folder of safetensors.  Out: load_tokenizer, tokenize, load_classifier, attach_lora, adapter_tensors,
-write_adapter_config, merge_adapter.  Imports: torch, transformers, peft.
+In: a folder of safetensors.  Out: load_classifier, attach_lora, adapter_tensors, write_adapter_config,
+merge_adapter.  Imports: torch, transformers, peft.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForSequenceClassification
 from transformers.utils import logging
 
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
 from teacher_cache.teacher.registry import embedding_module, lora_targets
+from teacher_cache.teacher.tokenization import first_line
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"  # peft's names: any tool of its family can load the folder
 ADAPTER_CONFIG = "adapter_config.json"
@@ -29,37 +30,6 @@ RECORD = "finetune.json"
 # Their report of the untrained head and their progress bars would tell the user of faults that are none.
 logging.set_verbosity_error()
 logging.disable_progress_bar()
-
-
-def load_tokenizer(checkpoint: Path) -> Any:
-    """The checkpoint's tokenizer, padding and truncating on the right, always with a pad token.
-
-    Where it has none, its end-of-text token pads, else its unknown token. Both are safe: padding is masked, and
-    the classifier reads the last token that is not padding.
-
-    Raises:
-        UserError: the files make no tokenizer, or it has none of the three tokens.
-    """
-    # tokenizer.json says all by itself; the classes that AutoTokenizer picks by model type rebuild parts of it.
-    loader = PreTrainedTokenizerFast if (checkpoint / "tokenizer.json").is_file() else AutoTokenizer
-    try:
-        tokenizer = loader.from_pretrained(checkpoint, padding_side="right", truncation_side="right")
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise UserError(f"{checkpoint}: tokenizer cannot be loaded: {_first_line(error)}") from None
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
-    if tokenizer.pad_token is None:
-        raise UserError(f"{checkpoint}: tokenizer must have a pad, end-of-text or unknown token, got none of them")
-    return tokenizer
-
-
-def tokenize(tokenizer: Any, texts: Sequence[str], max_length: int, prompt: str = "{text}") -> list[list[int]]:
-    """At most `max_length` token ids of each text put into `prompt`; a special token's name in a text is plain text."""
-    prompted = [prompt.replace("{text}", text) for text in texts]
-    encoded = tokenizer(
-        prompted, truncation=True, max_length=max_length, split_special_tokens=True, return_attention_mask=False
-    )
-    return encoded["input_ids"]
 
 
 def load_classifier(checkpoint: Path, tokenizer: Any, classes: int, dtype: str, max_length: int) -> Any:
@@ -74,7 +44,7 @@ def load_classifier(checkpoint: Path, tokenizer: Any, classes: int, dtype: str, 
             checkpoint, config=config, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise UserError(f"{checkpoint}: cannot be loaded as a classifier: {_first_line(error)}") from None
+        raise UserError(f"{checkpoint}: cannot be loaded as a classifier: {first_line(error)}") from None
     positions = getattr(config.get_text_config(), "max_position_embeddings", None) or max_length
     if max_length > positions:
         raise UserError(f"finetune.max_length must be <= {positions}, the positions of the base, got {max_length}")
@@ -131,7 +101,7 @@ def merge_adapter(model: Any, adapter: Path) -> Any:
         if not differing:
             set_peft_model_state_dict(adapted, tensors)
     except (OSError, ValueError, RuntimeError, TypeError) as error:
-        raise UserError(f"{adapter}: adapter does not fit the base: {_first_line(error)}") from None
+        raise UserError(f"{adapter}: adapter does not fit the base: {first_line(error)}") from None
     if differing:
         raise UserError(f"{adapter}: adapter must hold what its config says, got a difference in {differing[0]}")
     return adapted.merge_and_unload()
@@ -142,7 +112,7 @@ def _read_adapter(adapter: Path) -> dict[str, torch.Tensor]:
         return load_file(adapter / ADAPTER_WEIGHTS)
     except (OSError, SafetensorError) as error:
         raise UserError(
-            f"{adapter / ADAPTER_WEIGHTS} must be a safetensors file: {_first_line(error)}; run stage finetune again"
+            f"{adapter / ADAPTER_WEIGHTS} must be a safetensors file: {first_line(error)}; run stage finetune again"
         ) from None
 
 
@@ -156,7 +126,3 @@ def _outdated_call() -> Iterator[None]:
 
 def _in_order(value: Any) -> Any:
     return sorted(value) if isinstance(value, set) else value
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

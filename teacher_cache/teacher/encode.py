@@ -14,9 +14,9 @@ from transformers import AutoModel
 
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.batches import pad_batch, plan_batches
-from teacher_cache.teacher.classifier import load_tokenizer, tokenize
 from teacher_cache.teacher.hub import fetch_snapshot
 from teacher_cache.teacher.progress import track
+from teacher_cache.teacher.tokenization import load_tokenizer, tokenize
 
 TOKENS_PER_BATCH = 8192
 

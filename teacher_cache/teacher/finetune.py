@@ -24,17 +24,10 @@ from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
 from teacher_cache.teacher import checkpoint
 from teacher_cache.teacher.base import open_base
-from teacher_cache.teacher.classifier import (
-    ADAPTER_WEIGHTS,
-    RECORD,
-    attach_lora,
-    load_classifier,
-    load_tokenizer,
-    tokenize,
-    write_adapter_config,
-)
+from teacher_cache.teacher.classifier import ADAPTER_WEIGHTS, RECORD, attach_lora, load_classifier, write_adapter_config
 from teacher_cache.teacher.config import FinetuneConfig
 from teacher_cache.teacher.threads import fix_threads
+from teacher_cache.teacher.tokenization import load_tokenizer, tokenize
 from teacher_cache.teacher.training import Split, Trainer
 
 AUTOCAST = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}

@@ -14,11 +14,11 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFa
 
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.batches import pad_batch, shuffle_batches
-from teacher_cache.teacher.classifier import tokenize
 from teacher_cache.teacher.config import LocalBase
 from teacher_cache.teacher.progress import track
 from teacher_cache.teacher.schedule import learning_rate
 from teacher_cache.teacher.threads import fix_threads
+from teacher_cache.teacher.tokenization import tokenize
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
 CLIP_NORM = 1.0

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.base import open_base
 from teacher_cache.teacher.batches import pad_batch
-from teacher_cache.teacher.classifier import RECORD, load_classifier, load_tokenizer, merge_adapter, tokenize
+from teacher_cache.teacher.classifier import RECORD, load_classifier, merge_adapter
 from teacher_cache.teacher.threads import fix_threads
+from teacher_cache.teacher.tokenization import load_tokenizer, tokenize
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def test_training_lowers_the_next_token_loss(architecture, tmp_path):
     import torch
     from transformers import AutoModelForCausalLM
 
-    from teacher_cache.teacher.classifier import load_tokenizer, tokenize
+    from teacher_cache.teacher.tokenization import load_tokenizer, tokenize
 
     losses = []
     for epochs in (0, 10):

@@ -6,7 +6,8 @@ import torch
 
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.batches import pad_batch
-from teacher_cache.teacher.classifier import adapter_tensors, attach_lora, load_classifier, load_tokenizer, tokenize
+from teacher_cache.teacher.classifier import adapter_tensors, attach_lora, load_classifier
+from teacher_cache.teacher.tokenization import load_tokenizer, tokenize
 from tests.teacher_cache.teacher.conftest import LABELS, make_stand_in, make_texts
 
 ARCHITECTURES = ("bloom", "opt", "llama")

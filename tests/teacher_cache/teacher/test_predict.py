@@ -13,10 +13,11 @@ from safetensors.torch import load_file, save_file
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.base import make_base
 from teacher_cache.teacher.batches import pad_batch
-from teacher_cache.teacher.classifier import load_classifier, load_tokenizer
+from teacher_cache.teacher.classifier import load_classifier
 from teacher_cache.teacher.config import HubBase
 from teacher_cache.teacher.finetune import finetune
 from teacher_cache.teacher.predict import load_teacher
+from teacher_cache.teacher.tokenization import load_tokenizer
 from tests.teacher_cache.teacher.conftest import FAST, LABELS, make_examples, make_stand_in
 
 EXAMPLES = make_examples(240)
