@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
@@ -63,6 +64,7 @@ def finetune(
     _check_examples(examples, labels)
     source, identity = open_base(base)
     fix_threads(identity)
+    AcceleratorState._reset_state()  # else a second teacher of another dtype is refused in the same process
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=AUTOCAST[identity["dtype"]])
     _check_processes(accelerator)
     work = work / _fingerprint(config, identity, examples, labels, seed)
