@@ -7,14 +7,18 @@ Imports: jax, numpy.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
 from student_jax.circuit import Angles, angle_shapes, sum_rotations
 from student_jax.config import StudentConfig
+from student_jax.devices import ROWS, share_rows
 from student_jax.engines import Engine, build_engine
 
 # What is simulated at once where no gradient is wanted: at most 2^19 amplitudes, 4 MiB in complex64, for every seed.
@@ -128,11 +132,19 @@ def build_scorer(model: Model, config: StudentConfig) -> Callable[[Any, np.ndarr
 
     Rows are scored in batches whose size is a power of two, so that few shapes are compiled.
     """
-    run = jax.jit(jax.vmap(model.apply, in_axes=(0, None)))
     limit = min(MAX_BATCH, 2 ** max(0, MAX_AMPLITUDES_LOG2 - config.circuit.qubits))
+
+    @cache
+    def compile_apply(mesh: Mesh) -> Callable[[Any, np.ndarray], Array]:
+        apply = jax.vmap(model.apply, in_axes=(0, None))
+        return jax.jit(
+            jax.shard_map(apply, mesh=mesh, in_specs=(P(), P(ROWS)), out_specs=P(None, ROWS), check_vma=False)
+        )
 
     def score(parameters: Any, features: np.ndarray) -> np.ndarray:
         batch = min(limit, 1 << (len(features) - 1).bit_length())
+        mesh = share_rows(batch)
+        run, parameters = compile_apply(mesh), jax.device_put(parameters, NamedSharding(mesh, P()))
         padded = np.pad(features.astype(config.precision), ((0, -len(features) % batch), (0, 0)))
         with jax.enable_x64(config.precision == "float64"):
             scores = [np.asarray(run(parameters, chunk)) for chunk in np.split(padded, len(padded) // batch)]

@@ -15,11 +15,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int
 from tqdm import tqdm
 
 from student_jax.config import StudentConfig
 from student_jax.dataset import Split
+from student_jax.devices import ROWS, share_rows
 from student_jax.losses import distillation_loss
 from student_jax.model import Model, build_scorer, name_arrays
 from teacher_cache.errors import UserError
@@ -78,12 +81,14 @@ def _train(
     rows = len(dataset["train"].labels)
     batch = min(config.batch_size, rows)
     optimizer = build_optimizer(config, model.rates, rows // batch)
-    run_epoch, validate = _compile_epoch(model, config, optimizer), _compile_validation(model, config)
-    train = _to_device(dataset["train"], config.precision)
+    mesh = share_rows(batch)
+    run_epoch, validate = _compile_epoch(model, config, optimizer, mesh), _compile_validation(model, config)
+    everywhere = NamedSharding(mesh, P())
+    train = jax.device_put(_convert(dataset["train"], config.precision), everywhere)
     draws = [model.initialise(np.random.default_rng(seed)) for seed in seeds]
     best = _Best(jax.tree.map(lambda *arrays: np.stack(arrays), *draws), len(seeds), config.patience)
-    parameters = jax.tree.map(jnp.array, best.parameters)  # a copy, for an epoch's call takes its state's memory over
-    state = (parameters, jax.vmap(optimizer.init)(parameters))
+    state = (best.parameters, jax.jit(jax.vmap(optimizer.init))(best.parameters))
+    state = jax.device_put(state, everywhere)
     curves: list[EpochResult] = []
     seconds: list[float] = []
     bar = tqdm(range(1, config.epochs + 1), desc=name, unit="epoch", disable=not sys.stderr.isatty())
@@ -166,15 +171,17 @@ def build_optimizer(
 
 
 def _compile_epoch(
-    model: Model, config: StudentConfig, optimizer: optax.GradientTransformation
+    model: Model, config: StudentConfig, optimizer: optax.GradientTransformation, mesh: Mesh
 ) -> Callable[..., tuple[Any, Float[Array, " seeds"]]]:
+    """An epoch of all seeds; every device takes its share of each batch, and all make the same step."""
+
     def run_step(state: tuple[Any, Any], batch: Split) -> tuple[tuple[Any, Any], Array]:
         parameters, memory = state
 
         def compute_loss(parameters: Any) -> Float[Array, ""]:
             return distillation_loss(model.apply(parameters, batch.features), batch.logits, batch.labels, config.loss)
 
-        loss, gradient = jax.value_and_grad(compute_loss)(parameters)
+        loss, gradient = jax.lax.pmean(jax.value_and_grad(compute_loss)(parameters), ROWS)
         updates, memory = optimizer.update(gradient, memory, parameters)
         return (optax.apply_updates(parameters, updates), memory), loss
 
@@ -184,7 +191,14 @@ def _compile_epoch(
         )
         return state, losses.mean()
 
-    return jax.jit(jax.vmap(run_epoch, in_axes=(0, 0, None)), donate_argnums=0)
+    run_epochs = jax.shard_map(
+        jax.vmap(run_epoch, in_axes=(0, 0, None)),
+        mesh=mesh,
+        in_specs=(P(), P(None, None, ROWS), P()),
+        out_specs=P(),
+        check_vma=False,
+    )
+    return jax.jit(run_epochs, donate_argnums=0)
 
 
 def _compile_validation(model: Model, config: StudentConfig) -> Callable[[Any, Split], tuple[list[float], list[float]]]:
@@ -206,6 +220,5 @@ def _shuffle(rows: int, batch: int, seed: int, epoch: int) -> Int[np.ndarray, "s
     return order[: rows // batch * batch].reshape(-1, batch)
 
 
-def _to_device(split: Split, precision: str) -> Split:
-    features, logits = (jnp.asarray(array, precision) for array in (split.features, split.logits))
-    return Split(features, logits, jnp.asarray(split.labels))
+def _convert(split: Split, precision: str) -> Split:
+    return Split(split.features.astype(precision), split.logits.astype(precision), split.labels)

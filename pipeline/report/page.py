@@ -1,11 +1,12 @@
 """The report: one index.html that needs nothing else, and its tables as CSV beside it.
 
-In: summaries, each with its drawn circuit.  Out: build_report.  Imports: jinja2, matplotlib; no torch, no jax.
+In: summaries.  Out: build_report.  Imports: jinja2, matplotlib, student_jax.drawing; no torch.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +22,9 @@ from pipeline.report.provenance import list_machines
 from pipeline.report.results import CONTROLS
 from pipeline.report.svg import inline_svg
 from pipeline.report.tables import build_tables, write_tables
+from student_jax.circuit import measured_wires
+from student_jax.config import CircuitConfig
+from student_jax.drawing import draw_circuit
 
 _FOLDER = Path(__file__).parent
 _TITLES = {"student": "circuit with entanglement"} | CONTROLS
@@ -44,26 +48,24 @@ class Pair:
     margin: float
 
 
-def build_report(summaries: Sequence[tuple[Summary, str]], folder: Path) -> None:
+def build_report(summaries: Sequence[Summary], folder: Path) -> None:
     """Write index.html and tables/*.csv into `folder`, which is empty; the caller publishes it.
 
     Args:
-        summaries: what the stage evaluate wrote, and the text of the drawn circuit's SVG.
+        summaries: what the stage evaluate wrote.
         folder: exists and is empty.
 
     Raises:
-        UserError: there is no summary, one is there twice, a number is not finite, or a circuit is not SVG.
+        UserError: there is no summary, one is there twice, or a number is not finite.
     """
-    plain = [summary for summary, _ in summaries]
-    check_summaries(plain)
-    tables = build_tables(plain)
+    check_summaries(summaries)
+    tables = build_tables(summaries)
     page = _render(summaries, tables)
     (folder / "index.html").write_text(page, encoding="utf-8", newline="")
     write_tables(tables.values(), folder / "tables")
 
 
-def _render(summaries: Sequence[tuple[Summary, str]], tables: Mapping[str, Table]) -> str:
-    plain = [summary for summary, _ in summaries]
+def _render(summaries: Sequence[Summary], tables: Mapping[str, Table]) -> str:
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -72,21 +74,21 @@ def _render(summaries: Sequence[tuple[Summary, str]], tables: Mapping[str, Table
         lstrip_blocks=True,
     )
     environment.globals |= {"titles": _TITLES, "csv_address": _csv_address}
-    started = [record["started"] for summary in plain for record in summary["records"]]
+    started = [record["started"] for summary in summaries for record in summary["records"]]
     return environment.get_template("page.html").render(
         style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
         script=Markup((_FOLDER / "page.js").read_text(encoding="utf-8")),
         tables=tables,
-        tasks=list(dict.fromkeys(summary["task"] for summary in plain)),
-        teachers=list(dict.fromkeys(summary["teacher"] for summary in plain)),
+        tasks=list(dict.fromkeys(summary["task"] for summary in summaries)),
+        teachers=list(dict.fromkeys(summary["teacher"] for summary in summaries)),
         newest=max(started, default=None),
         accuracy=[_draw_accuracy(split, tables["metrics"]) for split in ("test", "validation")],
-        lengths=_draw_lengths(plain, tables["lengths"]),
-        pairs=[_show_pair(index, summary, tables) for index, summary in enumerate(plain)],
+        lengths=_draw_lengths(summaries, tables["lengths"]),
+        pairs=[_show_pair(index, summary, tables) for index, summary in enumerate(summaries)],
         circuits=_group_circuits(summaries),
-        machines=list_machines(plain),
-        seeds=sorted({len(summary["seeds"]) for summary in plain}),
-        without_interval=[summary for summary in plain if not has_interval(summary)],
+        machines=list_machines(summaries),
+        seeds=sorted({len(summary["seeds"]) for summary in summaries}),
+        without_interval=[summary for summary in summaries if not has_interval(summary)],
     )
 
 
@@ -132,17 +134,20 @@ def _show_pair(index: int, summary: Summary, tables: Mapping[str, Table]) -> Pai
     )
 
 
-def _group_circuits(summaries: Sequence[tuple[Summary, str]]) -> list[dict[str, Any]]:
-    """Each different drawing once, with the students it stands for."""
+def _group_circuits(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
+    """Each different circuit drawn once, with the students it stands for."""
     students: dict[str, list[Summary]] = {}
-    for summary, drawing in summaries:
-        students.setdefault(drawing, []).append(summary)
-    return [
-        {
-            "name": f"circuit-{index}",
-            "svg": inline_svg(drawing, f"circuit-{index}"),
-            "students": group,
-            "settings": group[0]["student"]["config"]["circuit"],
-        }
-        for index, (drawing, group) in enumerate(students.items())
-    ]
+    for summary in summaries:
+        circuit = CircuitConfig(**summary["student"]["config"]["circuit"])
+        wires = measured_wires(circuit, len(summary["labels"]))
+        students.setdefault(f"{circuit} {wires}", []).append(summary)
+    return [_draw_circuit(f"circuit-{index}", group) for index, group in enumerate(students.values())]
+
+
+def _draw_circuit(name: str, students: list[Summary]) -> dict[str, Any]:
+    settings = students[0]["student"]["config"]["circuit"]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "circuit.svg"
+        draw_circuit(CircuitConfig(**settings), len(students[0]["labels"]), path)
+        svg = inline_svg(path.read_text(encoding="utf-8"), name)
+    return {"name": name, "svg": svg, "students": students, "settings": settings}

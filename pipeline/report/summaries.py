@@ -10,8 +10,8 @@ from typing import Any
 from teacher_cache.errors import UserError
 
 
-def read_summaries(folder: Path, tasks: list[str], teachers: list[str]) -> list[tuple[dict[str, Any], str]]:
-    """Each active task and teacher's summary with its drawn circuit (SVG text), tasks first.
+def read_summaries(folder: Path, tasks: list[str], teachers: list[str]) -> list[dict[str, Any]]:
+    """Each active task and teacher's summary, tasks first.
 
     Raises:
         UserError: one of them has not been evaluated.
@@ -22,6 +22,5 @@ def read_summaries(folder: Path, tasks: list[str], teachers: list[str]) -> list[
             place = folder / task / teacher / "summary"
             if not (place / "summary.json").is_file():
                 raise UserError(f"{place} must exist; run `dvc repro evaluate`")
-            content = json.loads((place / "summary.json").read_text(encoding="utf-8"))
-            summaries.append((content, (place / "circuit.svg").read_text(encoding="utf-8")))
+            summaries.append(json.loads((place / "summary.json").read_text(encoding="utf-8")))
     return summaries

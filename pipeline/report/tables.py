@@ -44,12 +44,12 @@ def write_tables(tables: Iterable[Table], folder: Path) -> None:
         (folder / f"{table.name}.csv").write_text(table.to_csv(), encoding="utf-8", newline="")
 
 
-def format_table(summaries: Iterable[tuple[Summary, str]], width: int | None = None) -> str:
+def format_table(summaries: Sequence[Summary], width: int | None = None) -> str:
     """The summary table as plain text, for a terminal `width` characters wide (its own width where None).
 
     Where the table does not fit, each task and teacher becomes a block of lines.
     """
-    header, *rows = _format_cells([summary for summary, _ in summaries])
+    header, *rows = _format_cells(summaries)
     widths = [max(len(row[index]) for row in (header, *rows)) for index in range(len(header))]
     if sum(widths) + 2 * (len(widths) - 1) <= (width or shutil.get_terminal_size().columns):
         rule = tuple("-" * size for size in widths)

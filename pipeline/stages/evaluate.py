@@ -16,7 +16,7 @@ from student_jax.checkpoint import load_checkpoint, read_curves
 from student_jax.compilation import keep_compiled
 from student_jax.config import EvaluateConfig
 from student_jax.dataset import open_dataset
-from student_jax.drawing import draw_circuit
+from student_jax.devices import use_cores
 from teacher_cache.publish import publish_folder, write_json
 
 
@@ -45,6 +45,7 @@ def main(
 ) -> None:
     """Evaluate one student, and its controls, on validation and test."""
     keep_compiled(compiled)
+    use_cores()
     config = read_block("evaluate", EvaluateConfig)
     dataset, manifest = open_dataset(features, cache, task, teacher)
     checkpoint = load_checkpoint(student)
@@ -57,7 +58,6 @@ def main(
     summary["records"].append(measure_run("evaluate", task=task, teacher=teacher))
     with publish_folder(evaluation / "summary") as folder:
         write_json(folder / "summary.json", summary)
-        draw_circuit(checkpoint.description.config.circuit, len(manifest.labels), folder / "circuit.svg")
     write_table(evaluation / "curves.csv", summary["curves"])
     write_table(evaluation / "confusion.csv", tabulate_confusion(summary["confusion"]["student"], manifest.labels))
     write_json(metrics, summary["metrics"])

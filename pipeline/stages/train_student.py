@@ -14,6 +14,7 @@ from student_jax.checkpoint import save_student
 from student_jax.compilation import keep_compiled
 from student_jax.config import StudentConfig
 from student_jax.dataset import open_dataset
+from student_jax.devices import use_cores
 from student_jax.model import build_model
 from student_jax.train import train
 from teacher_cache.publish import publish_folder
@@ -30,6 +31,7 @@ from teacher_cache.publish import publish_folder
 def main(task: str, teacher: str, features: Path, cache: Path, student: Path, compiled: Path, record: Path) -> None:
     """Train one student against one teacher's cache."""
     keep_compiled(compiled)
+    use_cores()
     config = read_block("student", StudentConfig)
     dataset, manifest = open_dataset(features, cache, task, teacher)
     model = build_model(config, dataset["train"].features.shape[1], len(manifest.labels))

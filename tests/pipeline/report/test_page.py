@@ -46,14 +46,14 @@ class Page(HTMLParser):
         return [one for one in self.elements if one["tag"] == tag and all(one.get(k) == v for k, v in wanted.items())]
 
 
-def build(summaries, circuit, folder):
+def build(summaries, folder):
     folder.mkdir(exist_ok=True)
-    build_report([(summary, circuit) for summary in summaries], folder)
+    build_report(summaries, folder)
     return (folder / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def many(make_summary, circuit, tmp_path_factory):
+def many(make_summary, tmp_path_factory):
     """A page of four students: two tasks, two teachers; without controls and with one seed among them."""
     summaries = [
         make_summary(),
@@ -61,7 +61,7 @@ def many(make_summary, circuit, tmp_path_factory):
         make_summary("thematic", labels=("Business", "Sci/Tech", "Sports", "World")),
         make_summary("thematic", "llama-local", labels=("Business", "Sci/Tech", "Sports", "World"), seeds=1),
     ]
-    return Page(build(summaries, circuit, tmp_path_factory.mktemp("many")))
+    return Page(build(summaries, tmp_path_factory.mktemp("many")))
 
 
 def test_page_needs_nothing_from_outside(many):
@@ -118,9 +118,9 @@ def test_headings_follow_the_datas_way(many):
     ]
 
 
-def test_summary_shows_the_summaries_numbers(make_summary, circuit, tmp_path):
+def test_summary_shows_the_summaries_numbers(make_summary, tmp_path):
     summary = make_summary()
-    text = build([summary], circuit, tmp_path / "one")
+    text = build([summary], tmp_path / "one")
     table = text.partition('aria-labelledby="table-summary">\n    <table')[2].partition("</table>")[0]
     cells = Page(f"<table{table}</table>").find("td")
     test = summary["metrics"]["test"]
@@ -130,22 +130,22 @@ def test_summary_shows_the_summaries_numbers(make_summary, circuit, tmp_path):
     assert [cell["text"] for cell in cells[2:]] == [f"{value:.4f}" for value in expected[:-1]] + ["8,811"]
 
 
-def test_confusion_shows_the_matrix(make_summary, circuit, tmp_path):
+def test_confusion_shows_the_matrix(make_summary, tmp_path):
     summary = make_summary()
-    page = Page(build([summary], circuit, tmp_path / "one"))
+    page = Page(build([summary], tmp_path / "one"))
     counts = [int(one["text"]) for one in page.find("small")]
     assert counts == [count for model in ("teacher", "student") for row in summary["confusion"][model] for count in row]
 
 
-def test_without_any_control_the_page_says_so(make_summary, circuit, tmp_path):
-    text = build([make_summary(controls=False)], circuit, tmp_path / "one")
+def test_without_any_control_the_page_says_so(make_summary, tmp_path):
+    text = build([make_summary(controls=False)], tmp_path / "one")
     assert "nothing can be said about what the circuit adds" in text
 
 
-def test_names_and_labels_are_text_and_never_markup(make_summary, circuit, tmp_path):
+def test_names_and_labels_are_text_and_never_markup(make_summary, tmp_path):
     summary = make_summary(HOSTILE, HOSTILE, labels=(HOSTILE, "b"))
     plain = make_summary("t", "u")
-    hostile, harmless = (Page(build([one], circuit, tmp_path / one["task"][:1].strip("<"))) for one in (summary, plain))
+    hostile, harmless = (Page(build([one], tmp_path / one["task"][:1].strip("<"))) for one in (summary, plain))
     # The drawings' own marks aside: they differ with the numbers.
     tags = [Counter(one["tag"] for one in page.elements if "svg" not in one["parents"]) for page in (hostile, harmless)]
     assert tags[0] == tags[1]
@@ -153,14 +153,14 @@ def test_names_and_labels_are_text_and_never_markup(make_summary, circuit, tmp_p
     assert hostile.find("tr", **{"data-task": HOSTILE})
 
 
-def test_same_summaries_give_the_same_bytes(make_summary, circuit, tmp_path):
-    pages = [build([make_summary(), make_summary("hiding")], circuit, tmp_path / name) for name in ("a", "b")]
+def test_same_summaries_give_the_same_bytes(make_summary, tmp_path):
+    pages = [build([make_summary(), make_summary("hiding")], tmp_path / name) for name in ("a", "b")]
     assert pages[0] == pages[1]
     tables = [{path.name: path.read_bytes() for path in (tmp_path / name / "tables").iterdir()} for name in ("a", "b")]
     assert tables[0] == tables[1]
 
 
-def test_nothing_is_written_of_what_is_refused(make_summary, circuit, tmp_path):
-    with pytest.raises(UserError, match="must be SVG"):
-        build([make_summary()], "no drawing", tmp_path / "report")
+def test_nothing_is_written_of_what_is_refused(make_summary, tmp_path):
+    with pytest.raises(UserError, match="must have one summary"):
+        build([make_summary(), make_summary()], tmp_path / "report")
     assert list((tmp_path / "report").iterdir()) == []

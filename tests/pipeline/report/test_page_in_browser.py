@@ -97,14 +97,14 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(browser, make_summary, circuit, tmp_path_factory):
+def page(browser, make_summary, tmp_path_factory):
     labels = ("Business and the economy", "Sci/Tech", "Sports", "World", "A-label-without-any-space-in-it")
     summaries = [
         make_summary("a-task-with-a-name-as-long-as-they-get", "b" * 40, labels=labels, accuracy=0.7),
         make_summary(teacher="llama-local", accuracy=0.9, controls=False),
     ]
     folder = tmp_path_factory.mktemp("report")
-    build_report([(summary, circuit) for summary in summaries], folder)
+    build_report(summaries, folder)
     browser.open(folder / "index.html")
     return browser
 

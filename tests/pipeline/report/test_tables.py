@@ -66,19 +66,19 @@ def test_tables_are_written_under_their_names(make_summary, tmp_path):
 
 
 @pytest.mark.parametrize("width", [80, 40])
-def test_text_fits_its_terminal_and_says_the_numbers(make_summary, circuit, width):
-    summaries = [(make_summary("thematic", "bloomz-1b1"), circuit), (make_summary(seeds=1), circuit)]
+def test_text_fits_its_terminal_and_says_the_numbers(make_summary, width):
+    summaries = [make_summary("thematic", "bloomz-1b1"), make_summary(seeds=1)]
     text = format_table(summaries, width)
     assert max(map(len, text.splitlines())) <= width
     assert text.isascii()
-    for summary, _ in summaries:
+    for summary in summaries:
         assert f"{summary['metrics']['test']['student']['kl']:.4f}" in text
         assert f"{summary['metrics']['test']['teacher']['accuracy']:.4f}" in text
     assert "one seed" in text
 
 
-def test_text_takes_the_terminals_own_width(make_summary, circuit, monkeypatch):
-    summaries = [(make_summary(), circuit)]
+def test_text_takes_the_terminals_own_width(make_summary, monkeypatch):
+    summaries = [make_summary()]
     monkeypatch.setenv("COLUMNS", "40")
     assert shutil.get_terminal_size().columns == 40
     assert format_table(summaries) == format_table(summaries, 40) != format_table(summaries, 80)

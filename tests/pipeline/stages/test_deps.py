@@ -51,10 +51,25 @@ def trace_imports(module: str) -> set[str]:
     return {str(path.relative_to(ROOT)) for path in files if path.stat().st_size}
 
 
+def name_code(stage: str) -> list[str]:
+    """What the stage must depend on: the files it imports, in place of a folder's all files the folder.
+
+    The fewer lines, the faster DVC: after every stage it reads and writes the whole of dvc.lock.
+    """
+    files, names = trace_imports(f"pipeline.stages.{stage}") - PLUMBING, set()
+    for file in files:
+        folders = [folder for folder in reversed(Path(file).parents[:-2]) if list_code(folder) <= files]
+        names.add(str(folders[0]) if folders else file)
+    return sorted(names)
+
+
+def list_code(folder: Path) -> set[str]:
+    return {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.py") if path.stat().st_size}
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_code_deps_are_the_real_imports(stage):
-    listed = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
-    assert sorted(listed) == sorted(trace_imports(f"pipeline.stages.{stage}") - PLUMBING)
+    assert sorted(dep for dep in STAGES[stage]["deps"] if dep.startswith(PACKAGES)) == name_code(stage)
 
 
 def test_a_lazy_import_counts():
