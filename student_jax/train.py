@@ -80,11 +80,12 @@ def _train(
 ) -> Training:
     rows = len(dataset["train"].labels)
     batch = min(config.batch_size, rows)
-    optimizer = build_optimizer(config, model.rates, rows // batch)
+    optimizer = build_optimizer(config, rows // batch)
     mesh = share_rows(batch)
     run_epoch, validate = _compile_epoch(model, config, optimizer, mesh), _compile_validation(model, config)
     everywhere = NamedSharding(mesh, P())
     train = jax.device_put(_convert(dataset["train"], config.precision), everywhere)
+    rates = jax.device_put(_arrange_rates(model, config.precision), everywhere)
     draws = [model.initialise(np.random.default_rng(seed)) for seed in seeds]
     best = _Best(jax.tree.map(lambda *arrays: np.stack(arrays), *draws), len(seeds), config.patience)
     state = (best.parameters, jax.jit(jax.vmap(optimizer.init))(best.parameters))
@@ -95,7 +96,7 @@ def _train(
     for epoch in bar:
         start = time.perf_counter()
         order = np.stack([_shuffle(rows, batch, seed, epoch) for seed in seeds])
-        state, losses = jax.block_until_ready(run_epoch(state, order, train))
+        state, losses = jax.block_until_ready(run_epoch(state, rates, order, train))
         seconds.append(time.perf_counter() - start)
         measures = zip(losses.tolist(), *validate(state[0], dataset["validation"]), strict=True)
         results = [EpochResult(int(seed), epoch, *row) for seed, row in zip(seeds, measures, strict=True)]
@@ -149,10 +150,8 @@ def _report(bar: tqdm, name: str, results: Sequence[EpochResult], seconds: float
         bar.set_postfix(loss=f"{loss:.4f}", accuracy=f"{accuracy:.4f}")
 
 
-def build_optimizer(
-    config: StudentConfig, rates: Mapping[str, float], steps_per_epoch: int
-) -> optax.GradientTransformation:
-    """Adam with decoupled weight decay, the gradient clipped to `clip_norm` before it, each step scaled by `rates`.
+def build_optimizer(config: StudentConfig, steps_per_epoch: int) -> optax.GradientTransformation:
+    """Adam with decoupled weight decay, the gradient clipped to `clip_norm` before it.
 
     The `cosine` schedule falls from learning_rate to 0 over all epochs.
     """
@@ -162,20 +161,18 @@ def build_optimizer(
         else config.learning_rate
     )
     clip = optax.identity() if config.clip_norm is None else optax.clip_by_global_norm(config.clip_norm)
-
-    def scale(updates: Any, _: Any) -> Any:
-        factors = [rates.get(name, 1.0) for name in name_arrays(updates)]
-        return jax.tree.map(jnp.multiply, updates, jax.tree.unflatten(jax.tree.structure(updates), factors))
-
-    return optax.chain(clip, optax.adamw(schedule, weight_decay=config.weight_decay), optax.stateless(scale))
+    return optax.chain(clip, optax.adamw(schedule, weight_decay=config.weight_decay))
 
 
 def _compile_epoch(
     model: Model, config: StudentConfig, optimizer: optax.GradientTransformation, mesh: Mesh
 ) -> Callable[..., tuple[Any, Float[Array, " seeds"]]]:
-    """An epoch of all seeds; every device takes its share of each batch, and all make the same step."""
+    """An epoch of all seeds; every device takes its share of each batch, and all make the same step.
 
-    def run_step(state: tuple[Any, Any], batch: Split) -> tuple[tuple[Any, Any], Array]:
+    The rates are an argument, so that a student and its frozen control are one program, compiled once.
+    """
+
+    def run_step(state: tuple[Any, Any], rates: Any, batch: Split) -> tuple[tuple[Any, Any], Array]:
         parameters, memory = state
 
         def compute_loss(parameters: Any) -> Float[Array, ""]:
@@ -183,18 +180,20 @@ def _compile_epoch(
 
         loss, gradient = jax.lax.pmean(jax.value_and_grad(compute_loss)(parameters), ROWS)
         updates, memory = optimizer.update(gradient, memory, parameters)
-        return (optax.apply_updates(parameters, updates), memory), loss
+        return (optax.apply_updates(parameters, jax.tree.map(jnp.multiply, updates, rates)), memory), loss
 
-    def run_epoch(state: Any, order: Int[Array, "steps batch"], train: Split) -> tuple[Any, Float[Array, ""]]:
+    def run_epoch(
+        state: Any, rates: Any, order: Int[Array, "steps batch"], train: Split
+    ) -> tuple[Any, Float[Array, ""]]:
         state, losses = jax.lax.scan(
-            lambda state, rows: run_step(state, Split(*(a[rows] for a in train))), state, order
+            lambda state, rows: run_step(state, rates, Split(*(a[rows] for a in train))), state, order
         )
         return state, losses.mean()
 
     run_epochs = jax.shard_map(
-        jax.vmap(run_epoch, in_axes=(0, 0, None)),
+        jax.vmap(run_epoch, in_axes=(0, None, 0, None)),
         mesh=mesh,
-        in_specs=(P(), P(None, None, ROWS), P()),
+        in_specs=(P(), P(), P(None, None, ROWS), P()),
         out_specs=P(),
         check_vma=False,
     )
@@ -218,6 +217,13 @@ def _shuffle(rows: int, batch: int, seed: int, epoch: int) -> Int[np.ndarray, "s
     """An order of the rows that depends on (seed, epoch) alone, cut into whole batches."""
     order = np.random.default_rng([seed, epoch]).permutation(rows).astype(np.int32)
     return order[: rows // batch * batch].reshape(-1, batch)
+
+
+def _arrange_rates(model: Model, precision: str) -> Any:
+    """`model.rates` as a pytree like the parameters."""
+    parameters = model.initialise(np.random.default_rng(0))
+    factors = [np.asarray(model.rates.get(name, 1.0), precision) for name in name_arrays(parameters)]
+    return jax.tree.unflatten(jax.tree.structure(parameters), factors)
 
 
 def _convert(split: Split, precision: str) -> Split:

@@ -29,7 +29,7 @@ def inspect(path: Path, as_json: bool, png: Path | None) -> None:
     """Say what the cache at PATH is: identity, quality, confidence."""
     found = inspect_cache(path)
     if png is not None:
-        from pipeline.report.cache_figure import draw_cache
+        from pipeline.commands.cache_figure import draw_cache
 
         draw_cache(path, png)
     if as_json:
