@@ -1,6 +1,6 @@
 """How every command and stage starts and ends: one-line errors, exit codes, a record of time and memory.
 
-In: a click command.  Out: run(), write_record(), measure_run(), is_main_process().
+In: a click command.  Out: run(), require(), PATH, write_record(), measure_run(), is_main_process().
 Imports: click, psutil; no torch, no jax.
 """
 
@@ -10,11 +10,11 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import psutil
@@ -25,6 +25,8 @@ from teacher_cache.publish import write_json
 # Exit codes: 0 done, 1 a fault of ours (with a traceback), 2 something the user can put right, 130 interrupted.
 EXIT_USER = 2
 EXIT_INTERRUPTED = 130
+
+Function = TypeVar("Function", bound=Callable[..., None])
 
 _RECORDED = ("torch", "transformers", "peft", "jax", "pennylane", "optax", "pyarrow", "scikit-learn")
 
@@ -54,6 +56,20 @@ def run(command: click.Command, name: str) -> None:
             raise
         print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(EXIT_USER)
+
+
+PATH = click.Path(path_type=Path)
+
+
+def require(*names: str, kind: click.ParamType = click.STRING) -> Callable[[Function], Function]:
+    """Decorate a stage with the required options --NAME, each of the type `kind`."""
+
+    def decorate(function: Function) -> Function:
+        for name in reversed(names):
+            function = click.option(f"--{name}", type=kind, required=True)(function)
+        return function
+
+    return decorate
 
 
 def _configure_logging() -> None:

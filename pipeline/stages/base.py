@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.entry import run, write_record
+from pipeline.entry import PATH, require, run, write_record
 from pipeline.examples import read_training
 from pipeline.params import read_block, read_seed
 from teacher_cache.publish import publish_folder
@@ -16,11 +16,8 @@ from teacher_cache.teacher.config import BaseConfig
 
 
 @click.command()
-@click.option("--task", required=True)
-@click.option("--teacher", required=True)
-@click.option("--data", type=click.Path(path_type=Path), required=True)
-@click.option("--base", type=click.Path(path_type=Path), required=True)
-@click.option("--record", type=click.Path(path_type=Path), required=True)
+@require("task", "teacher")
+@require("data", "base", "record", kind=PATH)
 def main(task: str, teacher: str, data: Path, base: Path, record: Path) -> None:
     """Pin one teacher's pretrained base, or train a local one."""
     config = read_block(f"teacher.{teacher}.base", BaseConfig)

@@ -8,21 +8,15 @@ from pathlib import Path
 
 import click
 
-from pipeline.entry import run, write_record
+from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block
 from teacher_cache.teacher.capture import Capture, capture
 from teacher_cache.teacher.config import CaptureConfig
 
 
 @click.command()
-@click.option("--task", required=True)
-@click.option("--teacher", required=True)
-@click.option("--data", type=click.Path(path_type=Path), required=True)
-@click.option("--base", type=click.Path(path_type=Path), required=True)
-@click.option("--adapter", type=click.Path(path_type=Path), required=True)
-@click.option("--work", type=click.Path(path_type=Path), required=True)
-@click.option("--cache", type=click.Path(path_type=Path), required=True)
-@click.option("--record", type=click.Path(path_type=Path), required=True)
+@require("task", "teacher")
+@require("data", "base", "adapter", "work", "cache", "record", kind=PATH)
 def main(task: str, teacher: str, data: Path, base: Path, adapter: Path, work: Path, cache: Path, record: Path) -> None:
     """Cache one fine-tuned teacher's distributions for every text of one task."""
     config = read_block(f"teacher.{teacher}.cache_teacher", CaptureConfig)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.encoder import find_encoder
-from pipeline.entry import run, write_record
+from pipeline.entry import PATH, require, run, write_record
 from pipeline.examples import read_examples, read_training
 from pipeline.params import read_block
 from student_jax.config import EmbedConfig
@@ -18,10 +18,8 @@ from teacher_cache.publish import publish_folder
 
 
 @click.command()
-@click.option("--task", required=True)
-@click.option("--data", type=click.Path(path_type=Path), required=True)
-@click.option("--features", type=click.Path(path_type=Path), required=True)
-@click.option("--record", type=click.Path(path_type=Path), required=True)
+@require("task")
+@require("data", "features", "record", kind=PATH)
 def main(task: str, data: Path, features: Path, record: Path) -> None:
     """Turn every text of one task into a vector, fitting on the training split alone."""
     examples = read_examples(data)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.entry import measure_run, run
+from pipeline.entry import PATH, measure_run, require, run
 from pipeline.evaluation import tabulate_confusion
 from pipeline.params import read_block, read_seed
 from pipeline.summary import read_records, summarise_pair, write_table
@@ -21,16 +21,8 @@ from teacher_cache.publish import publish_folder, write_json
 
 
 @click.command()
-@click.option("--task", required=True)
-@click.option("--teacher", required=True)
-@click.option("--features", type=click.Path(path_type=Path), required=True)
-@click.option("--cache", type=click.Path(path_type=Path), required=True)
-@click.option("--student", type=click.Path(path_type=Path), required=True)
-@click.option("--compiled", type=click.Path(path_type=Path), required=True)
-@click.option("--card", type=click.Path(path_type=Path), required=True)
-@click.option("--records", type=click.Path(path_type=Path), required=True)
-@click.option("--evaluation", type=click.Path(path_type=Path), required=True)
-@click.option("--metrics", type=click.Path(path_type=Path), required=True)
+@require("task", "teacher")
+@require("features", "cache", "student", "compiled", "card", "records", "evaluation", "metrics", kind=PATH)
 def main(
     task: str,
     teacher: str,

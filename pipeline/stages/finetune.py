@@ -5,11 +5,12 @@ Run as dvc.yaml does: python -m pipeline.stages.finetune --task T --teacher M --
 """
 
 import json
+import shutil
 from pathlib import Path
 
 import click
 
-from pipeline.entry import is_main_process, run, write_record
+from pipeline.entry import PATH, is_main_process, require, run, write_record
 from pipeline.examples import read_examples, read_labels
 from pipeline.params import read_block, read_seed
 from teacher_cache.publish import publish_folder
@@ -18,13 +19,8 @@ from teacher_cache.teacher.finetune import finetune
 
 
 @click.command()
-@click.option("--task", required=True)
-@click.option("--teacher", required=True)
-@click.option("--data", type=click.Path(path_type=Path), required=True)
-@click.option("--base", type=click.Path(path_type=Path), required=True)
-@click.option("--adapter", type=click.Path(path_type=Path), required=True)
-@click.option("--work", type=click.Path(path_type=Path), required=True)
-@click.option("--record", type=click.Path(path_type=Path), required=True)
+@require("task", "teacher")
+@require("data", "base", "adapter", "work", "record", kind=PATH)
 def main(task: str, teacher: str, data: Path, base: Path, adapter: Path, work: Path, record: Path) -> None:
     """Fine-tune one teacher for one task."""
     config = read_block(f"teacher.{teacher}.finetune", FinetuneConfig)
@@ -37,6 +33,7 @@ def main(task: str, teacher: str, data: Path, base: Path, adapter: Path, work: P
     # What the report tells of the teacher, for those who pull the cache but not the adapter.
     details = json.loads((adapter / "finetune.json").read_text(encoding="utf-8"))
     write_record(record, "finetune", details={"finetune": details}, task=task, teacher=teacher)
+    shutil.rmtree(work, ignore_errors=True)  # the epochs, which nothing will go on from
 
 
 if __name__ == "__main__":

@@ -10,16 +10,14 @@ import pyarrow.parquet as pq
 
 from pipeline.corpus.config import PrepareConfig, TaskConfig
 from pipeline.corpus.examples import build_examples
-from pipeline.entry import run, write_record
+from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block, read_seed
 from teacher_cache.publish import publish_folder, write_json
 
 
 @click.command()
-@click.option("--task", required=True)
-@click.option("--data", type=click.Path(path_type=Path), required=True)
-@click.option("--card", type=click.Path(path_type=Path), required=True)
-@click.option("--record", type=click.Path(path_type=Path), required=True)
+@require("task")
+@require("data", "card", "record", kind=PATH)
 def main(task: str, data: Path, card: Path, record: Path) -> None:
     """Clean, label and split the text of one task."""
     config, prepare, seed = read_block(f"task.{task}", TaskConfig), read_block("prepare", PrepareConfig), read_seed()

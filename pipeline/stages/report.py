@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.entry import run
+from pipeline.entry import PATH, require, run
 from pipeline.params import read_active
 from pipeline.report.page import build_report
 from pipeline.report.summaries import read_summaries
@@ -15,8 +15,7 @@ from teacher_cache.publish import publish_folder
 
 
 @click.command()
-@click.option("--evaluations", type=click.Path(path_type=Path), required=True)
-@click.option("--report", type=click.Path(path_type=Path), required=True)
+@require("evaluations", "report", kind=PATH)
 def main(evaluations: Path, report: Path) -> None:
     """Draw the report of all active tasks and teachers."""
     summaries = read_summaries(evaluations, *read_active())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.entry import run, write_record
+from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block, read_seed
 from student_jax.checkpoint import save_student
 from student_jax.compilation import keep_compiled
@@ -21,13 +21,8 @@ from teacher_cache.publish import publish_folder
 
 
 @click.command()
-@click.option("--task", required=True)
-@click.option("--teacher", required=True)
-@click.option("--features", type=click.Path(path_type=Path), required=True)
-@click.option("--cache", type=click.Path(path_type=Path), required=True)
-@click.option("--student", type=click.Path(path_type=Path), required=True)
-@click.option("--compiled", type=click.Path(path_type=Path), required=True)
-@click.option("--record", type=click.Path(path_type=Path), required=True)
+@require("task", "teacher")
+@require("features", "cache", "student", "compiled", "record", kind=PATH)
 def main(task: str, teacher: str, features: Path, cache: Path, student: Path, compiled: Path, record: Path) -> None:
     """Train one student against one teacher's cache."""
     keep_compiled(compiled)
