@@ -1,30 +1,47 @@
-"""Which devices compute, and how a batch is shared among them.
+"""Which devices compute, and what each of them does.
 
-In: nothing.  Out: use_cores(), share_rows(), ROWS.  Imports: jax.
+In: numbers of seeds and rows.  Out: use_cores(), share_training(), share_rows(), SEEDS, ROWS.  Imports: jax, numpy.
 
-JAX takes a CPU for one device, whose small matrix products run on one core. As many devices as cores, each with its
-share of the rows, use them all; the GPUs of a machine share a batch in the same way.
+JAX takes a CPU for one device, whose small matrix products run on one core. Seeds on devices of their own use as many
+cores and never wait for each other. What devices are left share a batch, and sum its gradient after every step.
 """
 
 import os
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 
-# The mesh's one axis: what a batch is cut along.
-ROWS = "rows"
+# The axes of a mesh of devices: what is cut along them.
+SEEDS, ROWS = "seeds", "rows"
 
 # With fewer rows a device waits longer for the others than it computes.
 ROWS_PER_DEVICE = 16
 
 
-def use_cores() -> None:
-    """Let JAX take every core that this process may use for a device; to be called before anything is computed."""
-    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+def use_cores(seeds: int) -> None:
+    """Let JAX take a core for a device, as many as are free and `seeds` can use; before anything is computed.
+
+    No more: waiting for each other after every step, devices are slower than one where a machine has other work.
+    """
+    jax.config.update("jax_num_cpu_devices", min(seeds, len(os.sched_getaffinity(0))))
+
+
+def share_training(seeds: int, batch: int) -> Mesh:
+    """Devices that train `seeds` students, SEEDS by ROWS; rows of a batch are shared where devices are left."""
+    devices = jax.devices()
+    rounds = -(-seeds // len(devices))
+    columns = -(-seeds // rounds)
+    rows = _count_sharers(batch, len(devices) // columns)
+    return Mesh(np.array(devices[: columns * rows]).reshape(columns, rows), (SEEDS, ROWS))
 
 
 def share_rows(batch: int) -> Mesh:
-    """The devices among which a batch of `batch` rows is shared: as many as give equal shares of enough rows."""
-    equal = (count for count in range(1, jax.device_count() + 1) if batch % count == 0)
-    count = max(count for count in equal if count == 1 or batch >= count * ROWS_PER_DEVICE)
-    return Mesh(jax.devices()[:count], ROWS)
+    """Devices among which a batch is shared, along ROWS."""
+    return Mesh(jax.devices()[: _count_sharers(batch, jax.device_count())], ROWS)
+
+
+def _count_sharers(batch: int, devices: int) -> int:
+    """How many of the devices get equal shares of enough rows."""
+    equal = (count for count in range(1, devices + 1) if batch % count == 0)
+    return max(count for count in equal if count == 1 or batch >= count * ROWS_PER_DEVICE)

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from student_jax.config import StudentConfig
 from student_jax.dataset import Split
-from student_jax.devices import ROWS, share_rows
+from student_jax.devices import ROWS, SEEDS, share_training
 from student_jax.losses import distillation_loss
 from student_jax.model import Model, build_scorer, name_arrays
 from teacher_cache.errors import UserError
@@ -72,40 +72,47 @@ def train(model: Model, dataset: Mapping[str, Split], config: StudentConfig, see
         UserError: a validation loss is not finite.
     """
     with jax.enable_x64(config.precision == "float64"):
-        return _train(model, dataset, config, np.arange(seed, seed + config.seeds), name)
+        return _train(model, dataset, config, seed, name)
 
 
-def _train(
-    model: Model, dataset: Mapping[str, Split], config: StudentConfig, seeds: Int[np.ndarray, " seeds"], name: str
-) -> Training:
-    rows = len(dataset["train"].labels)
+def _train(model: Model, dataset: Mapping[str, Split], config: StudentConfig, seed: int, name: str) -> Training:
+    rows, seeds = len(dataset["train"].labels), config.seeds
     batch = min(config.batch_size, rows)
+    mesh = share_training(seeds, batch)
     optimizer = build_optimizer(config, rows // batch)
-    mesh = share_rows(batch)
     run_epoch, validate = _compile_epoch(model, config, optimizer, mesh), _compile_validation(model, config)
-    everywhere = NamedSharding(mesh, P())
-    train = jax.device_put(_convert(dataset["train"], config.precision), everywhere)
-    rates = jax.device_put(_arrange_rates(model, config.precision), everywhere)
-    draws = [model.initialise(np.random.default_rng(seed)) for seed in seeds]
-    best = _Best(jax.tree.map(lambda *arrays: np.stack(arrays), *draws), len(seeds), config.patience)
-    state = (best.parameters, jax.jit(jax.vmap(optimizer.init))(best.parameters))
-    state = jax.device_put(state, everywhere)
+    constants = (_arrange_rates(model, config.precision), _convert(dataset["train"], config.precision))
+    rates, train = jax.device_put(constants, NamedSharding(mesh, P()))
+    # Every device takes as many seeds as any other; what comes after the last seed asked for is trained for nothing.
+    drawn = range(seed, seed + -(-seeds // mesh.shape[SEEDS]) * mesh.shape[SEEDS])
+    draws = [model.initialise(np.random.default_rng(number)) for number in drawn]
+    parameters = jax.tree.map(lambda *arrays: np.stack(arrays), *draws)
+    state = (parameters, jax.jit(jax.vmap(optimizer.init))(parameters))
+    state = jax.device_put(state, NamedSharding(mesh, P(SEEDS)))
+    best = _Best(_take(parameters, seeds), seeds, config.patience)
     curves: list[EpochResult] = []
     seconds: list[float] = []
     bar = tqdm(range(1, config.epochs + 1), desc=name, unit="epoch", disable=not sys.stderr.isatty())
     for epoch in bar:
         start = time.perf_counter()
-        order = np.stack([_shuffle(rows, batch, seed, epoch) for seed in seeds])
+        order = np.stack([_shuffle(rows, batch, number, epoch) for number in drawn])
         state, losses = jax.block_until_ready(run_epoch(state, rates, order, train))
         seconds.append(time.perf_counter() - start)
-        measures = zip(losses.tolist(), *validate(state[0], dataset["validation"]), strict=True)
-        results = [EpochResult(int(seed), epoch, *row) for seed, row in zip(seeds, measures, strict=True)]
+        parameters = _take(state[0], seeds)
+        measures = zip(drawn, _take(losses, seeds).tolist(), *validate(parameters, dataset["validation"]), strict=False)
+        results = [EpochResult(number, epoch, *row) for number, *row in measures]
         curves += results
         _report(bar, name, results, seconds[-1])
-        if not best.update(results, state[0]):
+        if not best.update(results, parameters):
             break
     typical = float(np.median(seconds[1:] or seconds))
-    return Training(best.parameters, seeds.tolist(), best.epochs.tolist(), int(best.losses.argmin()), curves, typical)
+    chosen = int(best.losses.argmin())
+    return Training(best.parameters, list(drawn[:seeds]), best.epochs.tolist(), chosen, curves, typical)
+
+
+def _take(tree: Any, seeds: int) -> Any:
+    """The first `seeds` of every array's leading axis, in NumPy."""
+    return jax.tree.map(lambda array: np.asarray(array)[:seeds], tree)
 
 
 class _Best:
@@ -167,7 +174,7 @@ def build_optimizer(config: StudentConfig, steps_per_epoch: int) -> optax.Gradie
 def _compile_epoch(
     model: Model, config: StudentConfig, optimizer: optax.GradientTransformation, mesh: Mesh
 ) -> Callable[..., tuple[Any, Float[Array, " seeds"]]]:
-    """An epoch of all seeds; every device takes its share of each batch, and all make the same step.
+    """An epoch of all seeds. Devices that share a batch make the same step with the mean of their gradients.
 
     The rates are an argument, so that a student and its frozen control are one program, compiled once.
     """
@@ -193,8 +200,8 @@ def _compile_epoch(
     run_epochs = jax.shard_map(
         jax.vmap(run_epoch, in_axes=(0, None, 0, None)),
         mesh=mesh,
-        in_specs=(P(), P(), P(None, None, ROWS), P()),
-        out_specs=P(),
+        in_specs=(P(SEEDS), P(), P(SEEDS, None, ROWS), P()),
+        out_specs=P(SEEDS),
         check_vma=False,
     )
     return jax.jit(run_epochs, donate_argnums=0)

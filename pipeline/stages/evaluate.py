@@ -36,11 +36,11 @@ def main(
     metrics: Path,
 ) -> None:
     """Evaluate one student, and its controls, on validation and test."""
-    keep_compiled(compiled)
-    use_cores()
     config = read_block("evaluate", EvaluateConfig)
     dataset, manifest = open_dataset(features, cache, task, teacher)
     checkpoint = load_checkpoint(student)
+    keep_compiled(compiled)
+    use_cores(checkpoint.description.config.seeds)
     curves = read_curves(student / "curves.csv")
     summary = {
         **summarise_pair(dataset, manifest, checkpoint, student, config.controls, read_seed()),

@@ -25,9 +25,9 @@ from teacher_cache.publish import publish_folder
 @require("features", "cache", "student", "compiled", "record", kind=PATH)
 def main(task: str, teacher: str, features: Path, cache: Path, student: Path, compiled: Path, record: Path) -> None:
     """Train one student against one teacher's cache."""
-    keep_compiled(compiled)
-    use_cores()
     config = read_block("student", StudentConfig)
+    keep_compiled(compiled)
+    use_cores(config.seeds)
     dataset, manifest = open_dataset(features, cache, task, teacher)
     model = build_model(config, dataset["train"].features.shape[1], len(manifest.labels))
     training = train(model, dataset, config, read_seed(), f"train_student: {task}, {teacher}")
