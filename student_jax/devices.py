@@ -19,12 +19,9 @@ SEEDS, ROWS = "seeds", "rows"
 ROWS_PER_DEVICE = 16
 
 
-def use_cores(seeds: int) -> None:
-    """Let JAX take a core for a device, as many as are free and `seeds` can use; before anything is computed.
-
-    No more: waiting for each other after every step, devices are slower than one where a machine has other work.
-    """
-    jax.config.update("jax_num_cpu_devices", min(seeds, len(os.sched_getaffinity(0))))
+def use_cores() -> None:
+    """Let JAX take every core that this process may use for a device; to be called before anything is computed."""
+    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
 
 
 def share_training(seeds: int, batch: int) -> Mesh:

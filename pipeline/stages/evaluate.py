@@ -40,7 +40,7 @@ def main(
     dataset, manifest = open_dataset(features, cache, task, teacher)
     checkpoint = load_checkpoint(student)
     keep_compiled(compiled)
-    use_cores(checkpoint.description.config.seeds)
+    use_cores()
     curves = read_curves(student / "curves.csv")
     summary = {
         **summarise_pair(dataset, manifest, checkpoint, student, config.controls, read_seed()),

@@ -27,7 +27,7 @@ def main(task: str, teacher: str, features: Path, cache: Path, student: Path, co
     """Train one student against one teacher's cache."""
     config = read_block("student", StudentConfig)
     keep_compiled(compiled)
-    use_cores(config.seeds)
+    use_cores()
     dataset, manifest = open_dataset(features, cache, task, teacher)
     model = build_model(config, dataset["train"].features.shape[1], len(manifest.labels))
     training = train(model, dataset, config, read_seed(), f"train_student: {task}, {teacher}")
