@@ -13,7 +13,7 @@ other signs, and a density matrix of 4^n numbers is never needed.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,10 @@ from jaxtyping import Array, Float, Int
 from student_jax.circuit import Angles, neighbours, sum_rotations
 from student_jax.config import CircuitConfig
 from student_jax.probabilities import build_probabilities
-from teacher_cache.errors import UserError
+
+NoisyProbabilities: TypeAlias = Callable[
+    [Float[np.ndarray, "rows qubits"], Angles, float, np.random.Generator], Float[np.ndarray, "strings rows"]
+]
 
 X_PART, Z_PART = np.array([0, 1, 1, 0], bool), np.array([0, 0, 1, 1], bool)  # of I, X, Y, Z
 
@@ -92,42 +95,36 @@ def move_errors(circuit: CircuitConfig, errors: Int[np.ndarray, "runs locations"
     return Frames(ry[..., None], rzz, rz[..., None], (1 << np.arange(circuit.qubits)[::-1]) @ x)
 
 
-def build_noisy_probabilities(
-    circuit: CircuitConfig, angles: Angles, probability: float, runs: int, generator: np.random.Generator
-) -> Callable[[Float[np.ndarray, "rows qubits"]], Float[np.ndarray, "strings rows"]]:
-    """The function z -> probabilities of all bit strings under noise, in the order of `list_bits`.
+def build_noisy_probabilities(circuit: CircuitConfig, runs: int) -> NoisyProbabilities:
+    """The function (z, angles, probability, generator) -> probabilities of all bit strings, a column per row of z.
 
-    The share of runs without any error is exact; `runs` random ones, the same for every z, stand for all others.
-
-    Args:
-        circuit: which circuit.
-        angles: the trained angles.
-        probability: of an error on a qubit that leaves a gate, 0 to 3/4, where nothing is left of the qubit.
-        runs: how many runs with errors to average.
-        generator: draws the errors.
-
-    Raises:
-        UserError: `probability` is out of range.
+    The share of runs without any error is exact; `runs` random ones, the same for every row of z, stand for all
+    others. `probability` is that of an error on a qubit that leaves a gate: 0 to 3/4, where nothing is left of it.
     """
-    if not 0 <= probability <= 0.75:
-        raise UserError(f"noise must be a probability from 0 to 0.75, got {probability}")
-    simulate, tied = build_probabilities(circuit), sum_rotations(Angles(*(jnp.asarray(part) for part in angles)))
-    if probability == 0:
-        clean = jax.jit(lambda z: simulate(z, tied))
-        return lambda z: np.asarray(clean(jnp.asarray(z)))
-    locations = count_locations(circuit)
-    frames = move_errors(circuit, sample_errors(locations, probability, runs, generator))
-    strings = np.arange(2**circuit.qubits)
-    faultless = (1 - probability) ** locations
+    simulate = build_probabilities(circuit)
+    clean = jax.jit(simulate)
+    locations, strings = count_locations(circuit), np.arange(2**circuit.qubits)
 
     @jax.jit
-    def average(z: Float[Array, "rows qubits"]) -> Float[Array, "strings rows"]:
+    def average(z: Float[Array, "rows qubits"], angles: Angles, frames: Frames) -> Float[Array, "strings rows"]:
+        tied = sum_rotations(angles)
+
         def add(total: Array, frame: Frames) -> tuple[Array, None]:
             *signs, flips = frame
             signed = Angles(*(part * sign for part, sign in zip(tied, signs, strict=True)))
             return total + simulate(z, signed)[strings ^ flips], None
 
-        total, _ = jax.lax.scan(add, jnp.zeros((len(strings), len(z)), z.dtype), jax.tree.map(jnp.asarray, frames))
-        return faultless * simulate(z, tied) + (1 - faultless) / runs * total
+        total, _ = jax.lax.scan(add, jnp.zeros((len(strings), len(z)), z.dtype), frames)
+        return total / runs
 
-    return lambda z: np.asarray(average(jnp.asarray(z)))
+    def run(
+        z: Float[np.ndarray, "rows qubits"], angles: Angles, probability: float, generator: np.random.Generator
+    ) -> Float[np.ndarray, "strings rows"]:
+        found = np.asarray(clean(z, angles))
+        if probability == 0:
+            return found
+        faultless = (1 - probability) ** locations
+        frames = move_errors(circuit, sample_errors(locations, probability, runs, generator))
+        return faultless * found + (1 - faultless) * np.asarray(average(z, angles, frames))
+
+    return run

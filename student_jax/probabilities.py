@@ -54,7 +54,9 @@ def build_probabilities(circuit: CircuitConfig) -> Probabilities:
         matrices = _rotation_matrices(ry[..., 0])
         high, low = (jax.vmap(lambda layer: reduce(jnp.kron, layer))(matrices[:, half]) for half in halves)
         phases = jnp.dot(jnp.concatenate([rzz, rz[..., 0]], axis=1), diagonal.T)[:, :, None] / -2
-        state, _ = jax.lax.scan(step, turns[:, :, None] * magnitudes[None], (high, low, jnp.cos(phases), jnp.sin(phases)))
+        state, _ = jax.lax.scan(
+            step, turns[:, :, None] * magnitudes[None], (high, low, jnp.cos(phases), jnp.sin(phases))
+        )
         return (state**2).sum(axis=0)
 
     return run
