@@ -6,10 +6,10 @@ Out: count_locations(), sample_errors(), Frames, move_errors(), build_noisy_prob
 After every gate each of its qubits suffers X, Y or Z with probability q / 3 each, which is PennyLane's
 DepolarizingChannel(q); equal rotations in a row are one gate, by the sum of their angles, and RZZ is one gate.
 
-No error has to be simulated where it happens.  Every gate is a rotation about a Pauli string or a CNOT: moving an error P
-to the end past a rotation R(angle) leaves R(-angle) where P anticommutes with the string, R(angle) where it commutes, and
-a CNOT maps P to another Pauli string.  At the end P flips measured bits.  So a noisy run is the noiseless circuit with
-other signs, and a density matrix of 4^n numbers is never needed.
+No error has to be simulated where it happens.  Every gate is a rotation about a Pauli string or a CNOT: moving an
+error P to the end past a rotation R(angle) leaves R(-angle) where P anticommutes with the string, R(angle) where it
+commutes, and a CNOT maps P to another Pauli string.  At the end P flips measured bits.  So a noisy run is the noiseless
+circuit with other signs, and a density matrix of 4^n numbers is never needed.
 """
 
 from collections.abc import Callable

@@ -3,6 +3,7 @@
 In: a Checkpoint, a Split.  Out: Outcome, measure_robustness(), sample_expectations().  Imports: jax, numpy.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -13,10 +14,12 @@ from jaxtyping import Float
 from student_jax.checkpoint import Checkpoint
 from student_jax.circuit import measured_wires
 from student_jax.dataset import Split
-from student_jax.model import MAX_AMPLITUDES_LOG2, Parameters, apply_affine
+from student_jax.model import MAX_AMPLITUDES_LOG2, Parameters
 from student_jax.noise import build_noisy_probabilities
 from student_jax.probabilities import list_bits
 from teacher_cache.errors import UserError
+
+LOG = logging.getLogger(__name__)
 
 
 class Outcome(NamedTuple):
@@ -63,22 +66,25 @@ def measure_robustness(
     circuit, classes = checkpoint.description.config.circuit, len(checkpoint.description.labels)
     signs = 1 - 2 * list_bits(circuit.qubits)[:, measured_wires(circuit, classes)]
     simulate = build_noisy_probabilities(circuit, runs)
-    z = np.asarray(apply_affine(parameters.encoding, split.features))
+    z = split.features @ parameters.encoding.weight + parameters.encoding.bias
     chunks = np.array_split(np.arange(len(z)), -(-len(z) * 2**circuit.qubits // 2**MAX_AMPLITUDES_LOG2))
 
     def hit(values: Float[np.ndarray, "rows outputs"], rows: np.ndarray) -> np.ndarray:
-        scores = values if parameters.readout is None else np.asarray(apply_affine(parameters.readout, values))
+        readout = parameters.readout
+        scores = values if readout is None else values @ readout.weight + readout.bias
         return scores.argmax(axis=1) == split.labels[rows]
 
     def measure(noise: float) -> Iterator[Outcome]:
         generator = np.random.default_rng(seed)
-        exact, sampled = [], {count: [] for count in shots}
+        exact: list[np.ndarray] = []
+        sampled: dict[int, list[list[np.ndarray]]] = {count: [] for count in shots}
         for rows in chunks:
             # The same errors for every chunk, as within one.
             found = simulate(z[rows], parameters.angles, noise, np.random.default_rng(seed))
             exact.append(hit(found.T @ signs, rows))
             for count, hits in sampled.items():
                 hits.append([hit(sample_expectations(found, signs, count, generator), rows) for _ in range(repeats)])
+        LOG.info("diagnose: noise %g done", noise)
         yield Outcome(noise, None, float(np.concatenate(exact).mean()), 0.0)
         for count, hits in sampled.items():
             accuracies = np.concatenate(hits, axis=1).mean(axis=1)
