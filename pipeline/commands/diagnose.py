@@ -20,14 +20,22 @@ Number = TypeVar("Number", int, float)
 FOLDER = click.Path(path_type=Path)
 
 
-def parse_list(number: Callable[[str], Number]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
-    """A click callback: numbers with commas between them -> a sorted list without repeats."""
+def parse_list(
+    number: Callable[[str], Number], least: Number, most: Number | None = None
+) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    """A click callback: numbers from `least` to `most`, with commas between them -> a sorted list without repeats."""
 
-    def parse(_: click.Context, __: click.Parameter, value: str | None) -> list[Number] | None:
+    def parse(_: click.Context, option: click.Parameter, value: str | None) -> list[Number] | None:
+        if value is None:
+            return None
         try:
-            return None if value is None else sorted({number(part) for part in value.split(",")})
+            numbers = sorted({number(part) for part in value.split(",")})
         except ValueError:
-            raise click.BadParameter(f"must be numbers with commas between them, got {value}") from None
+            raise UserError(f"--{option.name} must be numbers with commas between them, got {value}") from None
+        if not (least <= numbers[0] and (most is None or numbers[-1] <= most)):
+            rule = f"at least {least}" if most is None else f"from {least} to {most}"
+            raise UserError(f"--{option.name} must be {rule}, got {value}")
+        return numbers
 
     return parse
 
@@ -37,10 +45,10 @@ def parse_list(number: Callable[[str], Number]) -> Callable[[click.Context, clic
 @click.option("--features", type=FOLDER, help="Its task's features.  [default: features/{task}]")
 @click.option("--cache", type=FOLDER, help="The cache it was trained on.  [default: cache/{task}/{teacher}]")
 @click.option("--rows", type=click.IntRange(min=1), default=200, show_default=True, help="Test texts, drawn at random.")
-@click.option("--noise", callback=parse_list(float), default="0,0.001,0.003,0.01,0.03", show_default=True)
-@click.option("--shots", callback=parse_list(int), default="4,16,64,256,1024", show_default=True)
-@click.option("--qubits", callback=parse_list(int), help="For gradients.  [default: 4,6,8 and the student's]")
-@click.option("--layers", callback=parse_list(int), help="For gradients.  [default: 1,4,8 and the student's]")
+@click.option("--noise", callback=parse_list(float, 0, 0.75), default="0,0.001,0.003,0.01,0.03", show_default=True)
+@click.option("--shots", callback=parse_list(int, 1), default="4,16,64,256,1024", show_default=True)
+@click.option("--qubits", callback=parse_list(int, 2), help="For gradients.  [default: 4,6,8 and the student's]")
+@click.option("--layers", callback=parse_list(int, 1), help="For gradients.  [default: 2,4,8 and the student's]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--out", type=FOLDER, help="A folder for accuracy.csv, gradients.csv, diagnosis.png and diagnosis.svg.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -71,7 +79,7 @@ def diagnose(
     accuracy = [row._asdict() for row in measure_robustness(checkpoint, split, noise, shots, seed=seed)]
     least = classes if config.readout == "first" else 2
     widths = qubits or sorted({width for width in (4, 6, 8) if width >= least} | {config.qubits})
-    gradients = tabulate_gradients(config, classes, widths, layers or sorted({1, 4, 8, config.layers}), seed)
+    gradients = tabulate_gradients(config, classes, widths, layers or sorted({2, 4, 8, config.layers}), seed)
     if out is not None:
         from pipeline.report.diagnosis_figure import draw_diagnosis
         from pipeline.summary import write_table

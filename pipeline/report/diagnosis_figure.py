@@ -19,7 +19,7 @@ MARKERS = "osD^vP*X"
 
 
 def draw_diagnosis(accuracy: Rows, gradients: Rows, path: Path) -> None:
-    """Publish the figure as what the name's ending says: .png, 1,200 by 500 pixels, or .svg.
+    """Publish the figure as what the name's ending says: .png, 1,200 by 550 pixels, or .svg.
 
     Args:
         accuracy: rows of noise, shots, accuracy and deviation.
@@ -28,7 +28,7 @@ def draw_diagnosis(accuracy: Rows, gradients: Rows, path: Path) -> None:
     """
     kind = path.suffix.lstrip(".")
     with matplotlib.rc_context({"svg.hashsalt": "qdllm", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(12, 5), dpi=100, layout="constrained")
+        figure = Figure(figsize=(12, 5.5), dpi=100, layout="constrained")
         left, right = figure.subplots(1, 2)
         _plot_accuracy(left, accuracy)
         _plot_gradients(right, gradients)
@@ -61,7 +61,7 @@ def _plot_accuracy(axes: Axes, rows: Rows) -> None:
     axes.set_xticks(range(len(shots)), [str(count) if count else "exact" for count in shots])
     axes.set(xlabel="Shots per text", ylabel="Accuracy (share of test texts)")
     axes.set_title("Accuracy under finite shots and noise", loc="left")
-    axes.legend(title="Error probability\nper gate and qubit", frameon=False, loc="lower right")
+    _place_legend(axes, "Error probability per gate and qubit", len(noises))
 
 
 def _plot_gradients(axes: Axes, rows: Rows) -> None:
@@ -72,13 +72,25 @@ def _plot_gradients(axes: Axes, rows: Rows) -> None:
         for output, line in (("first", "-"), ("last", "--")):
             values = [row[output] for row in mine]
             axes.semilogy([row["qubits"] for row in mine], values, line, markersize=5, **style)
-        axes.plot([], [], "-", label=f"{depth}", **style)
-    for label, line in (("first qubit read", "-"), ("last qubit read", "--")):
+        axes.plot([], [], "-", label=str(depth), **style)
+    for label, line in (("first qubit read", "-"), ("last", "--")):
         axes.plot([], [], line, color=INK, label=label)
     axes.set_xticks(sorted({row["qubits"] for row in rows}))
     axes.set(xlabel="Qubits", ylabel="Variance of d⟨Z⟩/dθ (1/rad²)")
     axes.set_title("Gradient variance at random angles", loc="left")
-    axes.legend(title="Layers", frameon=False, loc="lower left")
+    _place_legend(axes, "Layers", len(depths) + 2)
+
+
+def _place_legend(axes: Axes, title: str, entries: int) -> None:
+    """Below the axes, where no curve can run under it."""
+    axes.legend(
+        title=title,
+        frameon=False,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.13),
+        ncols=min(6, entries),
+        columnspacing=1,
+    )
 
 
 def _colour(index: int, count: int) -> Any:
