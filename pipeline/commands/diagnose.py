@@ -81,7 +81,7 @@ def diagnose(
     widths = qubits or sorted({width for width in (4, 6, 8) if width >= least} | {config.qubits})
     gradients = tabulate_gradients(config, classes, widths, layers or sorted({2, 4, 8, config.layers}), seed)
     if out is not None:
-        from pipeline.report.diagnosis_figure import draw_diagnosis
+        from pipeline.commands.diagnosis_figure import draw_diagnosis
         from pipeline.summary import write_table
 
         write_table(out / "accuracy.csv", accuracy)

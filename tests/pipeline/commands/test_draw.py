@@ -39,9 +39,9 @@ def call(*arguments, **environment):
 
 
 def test_counts_of_params_are_by_hand(params):
-    """n = 4, C = 3, p = 2: all qubits encode.  Layer 1: RZ of q3 is dead; layer 2: RY of q3, all RZZ and RZ."""
+    """n = 4, C = 3, p = 2: the first layer is all alive; dead are the second one's RY of q3, all its RZZ and RZ."""
     counts = json.loads(call("--params", params, "--json"))
-    dead = 3 + 3 + 3 + 12
+    dead = 3 + 3 + 12
     assert counts["angles"] == {"live": 2 * (12 + 3 + 12) - dead, "dead": dead}
     assert counts["parameters"] == {"live": 4 * 8 + 54 - dead, "dead": dead}
     assert (counts["classes"], counts["dimensions"]) == (3, 7)
@@ -52,7 +52,7 @@ def test_a_narrow_terminal_is_kept_to(params):
     drawing, counts = output.split("angles", 1)
     assert "rz" in drawing
     assert max(map(len, drawing.splitlines())) <= 40
-    assert " 21 dead" in counts
+    assert " 18 dead" in counts
 
 
 def test_a_picture_is_written(params, tmp_path):
