@@ -19,6 +19,9 @@ from student_jax.noise import build_noisy_probabilities
 from student_jax.probabilities import list_bits
 from teacher_cache.errors import UserError
 
+# Rows that share their random errors: few, so that a rare run does not move the accuracy of all of them together.
+ROWS = 32
+
 LOG = logging.getLogger(__name__)
 
 
@@ -67,7 +70,8 @@ def measure_robustness(
     signs = 1 - 2 * list_bits(circuit.qubits)[:, measured_wires(circuit, classes)]
     simulate = build_noisy_probabilities(circuit, runs)
     z = split.features @ parameters.encoding.weight + parameters.encoding.bias
-    chunks = np.array_split(np.arange(len(z)), -(-len(z) * 2**circuit.qubits // 2**MAX_AMPLITUDES_LOG2))
+    most = min(ROWS, max(1, 2**MAX_AMPLITUDES_LOG2 >> circuit.qubits))
+    chunks = np.array_split(np.arange(len(z)), -(-len(z) // most))
 
     def hit(values: Float[np.ndarray, "rows outputs"], rows: np.ndarray) -> np.ndarray:
         readout = parameters.readout
@@ -79,8 +83,7 @@ def measure_robustness(
         exact: list[np.ndarray] = []
         sampled: dict[int, list[list[np.ndarray]]] = {count: [] for count in shots}
         for rows in chunks:
-            # The same errors for every chunk, as within one.
-            found = simulate(z[rows], parameters.angles, noise, np.random.default_rng(seed))
+            found = simulate(z[rows], parameters.angles, noise, generator)
             exact.append(hit(found.T @ signs, rows))
             for count, hits in sampled.items():
                 hits.append([hit(sample_expectations(found, signs, count, generator), rows) for _ in range(repeats)])
