@@ -6,7 +6,10 @@ In: the command line.  Out: main().  Imports: click; what a command needs is imp
 import click
 
 from pipeline.commands.cache import cache
+from pipeline.commands.diagnose import diagnose
 from pipeline.commands.doctor import doctor
+from pipeline.commands.draw import draw
+from pipeline.commands.export import export
 from pipeline.commands.member import student
 from pipeline.commands.plan import plan
 from pipeline.commands.profile import profile
@@ -33,7 +36,7 @@ def qdllm() -> None:
     """
 
 
-for command in (doctor, profile, plan, share, student, results, predict, cache):
+for command in (doctor, profile, plan, share, student, results, predict, draw, export, diagnose, cache):
     qdllm.add_command(command)
 
 

@@ -16,7 +16,7 @@ from scipy.special import softmax
 from pipeline.evaluation import Predictions, average_control, compare
 from student_jax.checkpoint import Checkpoint
 from student_jax.dataset import Split
-from student_jax.diagnose import count_dead
+from student_jax.dead import count_parameters
 from student_jax.features import DESCRIPTION as EMBEDDER
 from student_jax.model import build_model, count_trainable
 from student_jax.predictions import EVALUATED, predict_splits, train_control
@@ -42,12 +42,8 @@ def summarise_pair(
     Raises:
         UserError: the student was trained against another cache.
     """
+    require_cache(checkpoint, manifest, student)
     description = checkpoint.description
-    if description.origin.get("cache") != manifest.fingerprint:
-        raise UserError(
-            f"{student} was trained against another cache: it must be {manifest.fingerprint}, "
-            f"got {description.origin.get('cache')}; run `dvc repro train_student`"
-        )
     config, classes = description.config, len(description.labels)
     trainable = count_trainable(build_model(config, description.dimensions, classes))
     embedder = json.loads((student / EMBEDDER).read_text(encoding="utf-8"))
@@ -65,13 +61,27 @@ def summarise_pair(
             "config": asdict(config),
             "embed": embedder["config"],
             "trainable_parameters": trainable,
-            "dead_parameters": count_dead(config.circuit, classes),
+            "dead_parameters": count_parameters(config, description.dimensions, classes).dead,
             "inference_parameters": trainable + embedder["inference_parameters"],
             "selected_seed": description.seeds[description.selected],
             "seconds_per_epoch": description.seconds_per_epoch,
             "engine": config.engine,
         },
     }
+
+
+def require_cache(checkpoint: Checkpoint, manifest: Manifest, student: Path) -> None:
+    """Raise a UserError where the student in folder `student` was trained against another cache.
+
+    Raises:
+        UserError: it was.
+    """
+    origin = checkpoint.description.origin.get("cache")
+    if origin != manifest.fingerprint:
+        raise UserError(
+            f"{student} was trained against another cache: it must be {manifest.fingerprint}, "
+            f"got {origin}; run `dvc repro train_student`"
+        )
 
 
 def _evaluate_control(

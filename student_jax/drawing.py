@@ -1,12 +1,16 @@
 """The circuit as a picture or as text, gates that change no output marked.
 
-In: CircuitConfig, number of classes.  Out: draw_circuit(), render_text().
-Imports: matplotlib where a picture is drawn.
+In: CircuitConfig, number of classes.  Out: draw_circuit(), render_text(), find_live_cnots().
+Imports: numpy; matplotlib where a picture is drawn.
 """
 
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool
 
 from student_jax.circuit import measured_wires, neighbours
 from student_jax.config import CircuitConfig
@@ -15,7 +19,7 @@ from teacher_cache.errors import UserError
 from teacher_cache.publish import publish_file
 
 LIVE, DEAD = "#1f3a5f", "#b4bbc6"
-COLUMN_INCHES, ROW_INCHES = 0.34, 0.36
+COLUMN_INCHES, ROW_INCHES, LETTER_INCHES = 0.34, 0.36, 0.085
 WIDTHS = {"RX": 1.7, "RY": 1.7, "RZ": 1.7, "ZZ": 0.8, "CX": 0.55, "M": 1.5}
 
 
@@ -44,31 +48,42 @@ def draw_circuit(circuit: CircuitConfig, classes: int, path: Path) -> None:
             _save_picture(columns, circuit, temporary, kind)
 
 
-def render_text(circuit: CircuitConfig, classes: int) -> str:
-    """The circuit as text, a line per qubit; dead gates in small letters, RZZ and CX as their first letters' signs."""
-    marks = {"ZZ": ("■", "■", "□"), "CX": ("●", "⊕", "○")}
-    lines = [f"q{qubit:<2}" for qubit in range(circuit.qubits)]
+def render_text(circuit: CircuitConfig, classes: int, width: int | None = None) -> str:
+    """The circuit as text, a line per qubit, cut into blocks where it is wider than `width` characters.
+
+    Dead gates are in small letters, or hollow.
+    """
+    names = [f"q{qubit:<2}" for qubit in range(circuit.qubits)]
+    blocks = [names]
     for column in _columns(circuit, classes):
-        double = column[0].kind in marks
-        cells = ["─" * (1 if double else 2)] * circuit.qubits
-        for gate in column:
-            if double:
-                first, second, dead = marks[gate.kind]
-                low, high = sorted(gate.qubits)
-                cells[low + 1 : high] = ["┼"] * (high - low - 1)
-                cells[gate.qubits[0]] = first if gate.live else dead
-                cells[gate.qubits[1]] = second if gate.live else dead
-            else:
-                name = f"{gate.kind:─<2}"
-                cells[gate.qubits[0]] = name if gate.live else name.lower()
-        lines = [f"{line}─{cell}" for line, cell in zip(lines, cells, strict=True)]
-    legend = "■ RZZ  ● ⊕ CX  M measured;  rx ry rz □ change no output"
-    return "\n".join([*lines, legend]) + "\n"
+        cells = _render_column(column, circuit.qubits)
+        if width is not None and len(blocks[-1][0]) + 1 + len(cells[0]) > width and blocks[-1] is not names:
+            blocks.append(names)
+        blocks[-1] = [f"{line}─{cell}" for line, cell in zip(blocks[-1], cells, strict=True)]
+    legend = "■ RZZ  ● ⊕ CX  M measured;  rx ry rz □ ○ change no output"
+    return "\n\n".join("\n".join(lines) for lines in [*blocks, textwrap.wrap(legend, width or 120)]) + "\n"
+
+
+def _render_column(column: list[Gate], qubits: int) -> list[str]:
+    """What stands on each qubit's line, all of one width."""
+    marks = {"ZZ": ("■", "■", "□"), "CX": ("●", "⊕", "○")}
+    cells = ["─" * (1 if column[0].kind in marks else 2)] * qubits
+    for gate in column:
+        if gate.kind in marks:
+            first, second, dead = marks[gate.kind]
+            low, high = sorted(gate.qubits)
+            cells[low + 1 : high] = ["┼"] * (high - low - 1)
+            cells[gate.qubits[0]] = first if gate.live else dead
+            cells[gate.qubits[1]] = second if gate.live else dead
+        else:
+            name = f"{gate.kind:─<2}"
+            cells[gate.qubits[0]] = name if gate.live else name.lower()
+    return cells
 
 
 def _columns(circuit: CircuitConfig, classes: int) -> Iterator[list[Gate]]:
     """The circuit from left to right; gates of one column have no qubit in common."""
-    cone = find_light_cone(circuit, classes)
+    cone, cnots = find_light_cone(circuit, classes), find_live_cnots(circuit, classes)
     qubits, pairs = range(circuit.qubits), neighbours(circuit)
     yield [Gate("RX", (qubit,), bool(cone.encoding[qubit])) for qubit in qubits]
     for layer in range(circuit.layers):
@@ -78,8 +93,31 @@ def _columns(circuit: CircuitConfig, classes: int) -> Iterator[list[Gate]]:
         # RZZs commute: every second one stands in the same column.
         yield from (column for column in (chain[::2], chain[1::2], couplings[circuit.qubits - 1 :]) if column)
         yield [Gate("RZ", (qubit,), bool(cone.rz[layer, qubit].any())) for qubit in qubits]
-        yield from ([Gate("CX", pair, True)] for pair in pairs)
+        yield from ([Gate("CX", pair, bool(live))] for pair, live in zip(pairs, cnots[layer], strict=True))
     yield [Gate("M", (wire,), True) for wire in measured_wires(circuit, classes)]
+
+
+def find_live_cnots(circuit: CircuitConfig, classes: int) -> Bool[np.ndarray, "layers pairs"]:
+    """The CNOTs without which an output could be another.
+
+    As in lightcone.py, but gate by gate: an operator that is moved back in time past a CNOT stays what it is, unless it
+    may have an X (or Y) factor on the control or a Z (or Y) factor on the target.
+    """
+    pairs = neighbours(circuit)
+    live = np.zeros((circuit.layers, len(pairs)), bool)
+    x: set[int] = set()
+    z = set(measured_wires(circuit, classes))
+    for layer in reversed(range(circuit.layers)):
+        for index, (control, target) in reversed(list(enumerate(pairs))):
+            live[layer, index] = control in x or target in z
+            if control in x:
+                x.add(target)
+            if target in z:
+                z.add(control)
+        coupled = {qubit for pair in pairs if x & set(pair) for qubit in pair}
+        x = x | z | coupled  # RZ and RZZ make Z of X, and RY either of the other.
+        z = set(x)
+    return live
 
 
 def _save_picture(columns: list[list[Gate]], circuit: CircuitConfig, path: Path, kind: str) -> None:
@@ -88,12 +126,14 @@ def _save_picture(columns: list[list[Gate]], circuit: CircuitConfig, path: Path,
     from matplotlib.figure import Figure
 
     width = sum(WIDTHS[column[0].kind] for column in columns) + 1.5
-    size = (width * COLUMN_INCHES, (circuit.qubits + 1.6) * ROW_INCHES)
+    caption = textwrap.wrap(_caption(circuit), int(width * COLUMN_INCHES / LETTER_INCHES))
+    bottom = circuit.qubits + 0.3 + 0.6 * len(caption)
+    size = (width * COLUMN_INCHES, (bottom + 0.7) * ROW_INCHES)
     with rc_context({"svg.hashsalt": "qdllm", "svg.fonttype": "none"}):
         figure = Figure(figsize=size)
         FigureCanvasAgg(figure)
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(-1.2, width - 1.2), ylim=(circuit.qubits + 0.9, -0.7))
+        axes.set(xlim=(-1.2, width - 1.2), ylim=(bottom, -0.7))
         axes.axis("off")
         axes.hlines(range(circuit.qubits), -0.3, width - 1.7, color="#9aa3ae", linewidth=0.7, zorder=0)
         for qubit in range(circuit.qubits):
@@ -104,7 +144,7 @@ def _save_picture(columns: list[list[Gate]], circuit: CircuitConfig, path: Path,
             for gate in column:
                 _draw_gate(axes, gate, middle, circuit)
             left += WIDTHS[column[0].kind]
-        axes.text(-0.3, circuit.qubits + 0.35, _caption(circuit), fontsize=9, va="center", color="#333333")
+        axes.text(-0.3, circuit.qubits, "\n".join(caption), fontsize=9, va="top", color="#333333")
         figure.savefig(path, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else {"Software": None})
 
 

@@ -1,17 +1,22 @@
 """The trained circuit as OpenQASM text, for other simulators and for hardware.
 
-In: CircuitConfig, angles, the encoding's angles.  Out: export_qasm().  Imports: numpy.
+In: a Checkpoint, or a CircuitConfig with its angles.  Out: export_student(), export_qasm().  Imports: jax, numpy.
 Equal rotations in a row are written as one, by the sum of their angles.  An RZZ is written as CX, RZ, CX, because the
 standard gates of OpenQASM 3 have none, and not every reader of OpenQASM 2 knows one.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import jax
 import numpy as np
+from jaxtyping import Float
 
+from student_jax.checkpoint import Checkpoint
 from student_jax.circuit import Angles, measured_wires, neighbours
 from student_jax.config import CircuitConfig
+from student_jax.model import Parameters
 from teacher_cache.errors import UserError
 
 HEADS = {
@@ -19,6 +24,33 @@ HEADS = {
     3: 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[{qubits}] q;\nbit[{bits}] c;',
 }
 MEASURE = {2: "measure q[{wire}] -> c[{bit}];", 3: "c[{bit}] = measure q[{wire}];"}
+
+
+def export_student(checkpoint: Checkpoint, features: Float[np.ndarray, " dimensions"] | None, version: int) -> str:
+    """The best seed's circuit as an OpenQASM program, after comments that say how a class follows from its outcomes.
+
+    Args:
+        checkpoint: a trained student.
+        features: of the text whose angles are written; None for named inputs z0, z1, ... (version 3 alone).
+        version: 2 or 3.
+
+    Raises:
+        UserError: another version, or named inputs in version 2.
+    """
+    description = checkpoint.description
+    parameters: Parameters = jax.tree.map(lambda array: np.float64(array[0]), checkpoint.selected_parameters)
+    encoding, angles, readout = parameters
+    comments = [f"classes: {json.dumps(description.labels)}; the answer is the one with the largest score"]
+    if readout is None:
+        comments.append("the score of class k is the mean of 1 - 2 c[k]")
+    else:
+        comments.append("scores = v W + b, where v[k] is the mean of 1 - 2 c[k]")
+        comments += [f"W = {json.dumps(readout.weight.tolist())}", f"b = {json.dumps(readout.bias.tolist())}"]
+    if features is None:
+        comments.append("z = E w + b, where E are a text's features, and w and b encoding.* of student.safetensors")
+    z = None if features is None else (features @ encoding.weight + encoding.bias).tolist()
+    program = export_qasm(description.config.circuit, len(description.labels), angles, z, version)
+    return "".join(f"// {comment}\n" for comment in comments) + program
 
 
 def export_qasm(circuit: CircuitConfig, classes: int, angles: Angles, z: Sequence[float] | None, version: int) -> str:

@@ -1,13 +1,25 @@
-"""Exported programs are read and simulated by a reader of their own, in plain NumPy, and compared with the QNode."""
+"""Exported programs are read back and compared with the QNode.
 
+By a reader of their own in plain NumPy and, where they are installed, by PennyLane's reader of OpenQASM 3 (package
+openqasm3[parser]) and by Qiskit's of OpenQASM 2 (package qiskit).
+"""
+
+import json
 import re
 
+import jax
 import numpy as np
+import pennylane as qml
 import pytest
+from scipy.special import softmax
 
+from student_jax.checkpoint import Checkpoint, Description
 from student_jax.circuit import Angles, angle_shapes, build_qnode
-from student_jax.config import CircuitConfig
-from student_jax.export import export_qasm
+from student_jax.config import CircuitConfig, StudentConfig
+from student_jax.dataset import Split
+from student_jax.export import export_qasm, export_student
+from student_jax.model import initialise_parameters
+from student_jax.predictions import predict_splits
 from teacher_cache.errors import UserError
 
 NUMBER = r"-?\d+\.\d+(?:e[+-]?\d+)?"
@@ -20,6 +32,7 @@ GATES = {
 
 def run_qasm(text, inputs=()):
     """The expectation values of the measured qubits, in order of the classical bits."""
+    text = re.sub("//.*\n", "", text)
     version, *statements = [line for line in text.replace("\n", " ").split(";") if line.strip()]
     assert version in {"OPENQASM 2.0", "OPENQASM 3.0"}
     values, state, measured = dict(inputs), None, {}
@@ -72,6 +85,62 @@ def test_named_inputs_take_any_text():
     text = export_qasm(circuit, 3, angles, None, 3)
     inputs = {f"z{qubit}": angle for qubit, angle in enumerate(z)}
     np.testing.assert_allclose(run_qasm(text, inputs), build_qnode(circuit, 3)(z, angles), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("circuit", CIRCUITS)
+def test_pennylane_reads_version_3(circuit, named):
+    pytest.importorskip("openqasm3")
+    z, angles = draw(circuit)
+    text = export_qasm(circuit, 3, angles, None if named else z.tolist(), 3)
+    # PennyLane knows the standard gates without their file; its expectation values stand in for the measurements.
+    program = "\n".join(line for line in text.splitlines() if not re.search("include|measure", line))
+
+    @qml.qnode(qml.device("default.qubit"))
+    def run():
+        qml.from_qasm3(program)(**({f"z{qubit}": angle for qubit, angle in enumerate(z)} if named else {}))
+        wires = re.findall(r"= measure (q\[\d+\])", text)
+        return [qml.expval(qml.Z(wire)) for wire in wires]
+
+    np.testing.assert_allclose(run(), build_qnode(circuit, 3)(z, angles), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("circuit", CIRCUITS)
+def test_qiskit_reads_version_2(circuit):
+    qasm2, info = pytest.importorskip("qiskit.qasm2"), pytest.importorskip("qiskit.quantum_info")
+    z, angles = draw(circuit)
+    read = qasm2.loads(export_qasm(circuit, 3, angles, z.tolist(), 2))
+    qubits = [read.find_bit(step.qubits[0]).index for step in read.data if step.operation.name == "measure"]
+    read.remove_final_measurements()
+    state = info.Statevector(read)
+    found = [state.expectation_value(info.Pauli("Z"), [qubit]) for qubit in qubits]
+    np.testing.assert_allclose(np.real(found), build_qnode(circuit, 3)(z, angles), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("readout", ["linear", "first"])
+def test_a_students_program_and_comments_are_enough_to_classify(readout):
+    config = StudentConfig(
+        circuit=CircuitConfig(qubits=3, layers=2, readout=readout), encoding_scale=1.0, precision="float32"
+    )
+    random = np.random.default_rng(0)
+    seeds = [initialise_parameters(config, 5, 2, random) for _ in range(2)]
+    parameters = jax.tree.map(lambda *arrays: np.stack(arrays), *seeds)
+    description = Description(["no", "yes"], 5, config, [0, 1], [1, 1], 1, 0.0, "0" * 64, {})
+    checkpoint, features = Checkpoint(description, parameters), random.normal(size=(1, 5)).astype(np.float32)
+
+    text = export_student(checkpoint, features[0], 2)
+    scores = np.array(run_qasm(text))
+    if readout == "linear":
+        weight, bias = (np.array(json.loads(re.search(rf"// {name} = (.*)", text)[1])) for name in "Wb")
+        scores = scores @ weight + bias
+    split = Split(features, np.zeros((1, 2), np.float32), np.zeros(1, np.int32))
+    said = predict_splits(checkpoint, {"validation": split, "test": split})["test"][1, 0]
+    np.testing.assert_allclose(softmax(scores), said, rtol=0, atol=1e-5)
+
+    named = export_student(checkpoint, None, 3)
+    encoding = seeds[1].encoding
+    inputs = {f"z{qubit}": z for qubit, z in enumerate((features @ encoding.weight + encoding.bias)[0].tolist())}
+    np.testing.assert_allclose(run_qasm(named, inputs), run_qasm(text), rtol=0, atol=1e-6)
 
 
 def test_numbers_are_written_in_full():
