@@ -11,6 +11,8 @@ import jax
 import numpy as np
 import pennylane as qml
 import pytest
+from qiskit import qasm2
+from qiskit.quantum_info import Pauli, Statevector
 from scipy.special import softmax
 
 from student_jax.checkpoint import Checkpoint, Description
@@ -90,7 +92,6 @@ def test_named_inputs_take_any_text():
 @pytest.mark.parametrize("named", [False, True])
 @pytest.mark.parametrize("circuit", CIRCUITS)
 def test_pennylane_reads_version_3(circuit, named):
-    pytest.importorskip("openqasm3")
     z, angles = draw(circuit)
     text = export_qasm(circuit, 3, angles, None if named else z.tolist(), 3)
     # PennyLane knows the standard gates without their file; its expectation values stand in for the measurements.
@@ -107,13 +108,12 @@ def test_pennylane_reads_version_3(circuit, named):
 
 @pytest.mark.parametrize("circuit", CIRCUITS)
 def test_qiskit_reads_version_2(circuit):
-    qasm2, info = pytest.importorskip("qiskit.qasm2"), pytest.importorskip("qiskit.quantum_info")
     z, angles = draw(circuit)
     read = qasm2.loads(export_qasm(circuit, 3, angles, z.tolist(), 2))
     qubits = [read.find_bit(step.qubits[0]).index for step in read.data if step.operation.name == "measure"]
     read.remove_final_measurements()
-    state = info.Statevector(read)
-    found = [state.expectation_value(info.Pauli("Z"), [qubit]) for qubit in qubits]
+    state = Statevector(read)
+    found = [state.expectation_value(Pauli("Z"), [qubit]) for qubit in qubits]
     np.testing.assert_allclose(np.real(found), build_qnode(circuit, 3)(z, angles), rtol=0, atol=1e-6)
 
 
