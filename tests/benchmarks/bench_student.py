@@ -57,8 +57,8 @@ def cross_entropy(values: Any, weights: Any, labels: Any) -> Any:
     return -jnp.mean(jnp.sum(labels * jax.nn.log_softmax(values @ weights), axis=1))
 
 
-def build_step(name: str, circuit: CircuitConfig, classes: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """(gradient, step): labels, parameters -> loss and gradients; the same with Adam's state -> new ones."""
+def build_step(name: str, circuit: CircuitConfig, classes: int) -> Callable[..., Any]:
+    """The function parameters, Adam's state, labels -> loss, gradients, new parameters and state."""
     run = PEERS[name](circuit, classes)
 
     def loss(parameters: Any, labels: Any) -> Any:
@@ -70,16 +70,16 @@ def build_step(name: str, circuit: CircuitConfig, classes: int) -> tuple[Callabl
         return optax.apply_updates(parameters, steps), state
 
     if name != "mindquantum":
-        gradient = jax.jit(jax.value_and_grad(loss))
 
         def step(parameters: Any, state: Any, labels: Any) -> Any:
-            return update(parameters, state, jax.value_and_grad(loss)(parameters, labels)[1])
+            value, gradients = jax.value_and_grad(loss)(parameters, labels)
+            return value, gradients, *update(parameters, state, gradients)
 
-        return gradient, jax.jit(step)
+        return step
     pull = jax.jit(jax.value_and_grad(cross_entropy, argnums=(0, 1)))
     update = jax.jit(update)
 
-    def host_gradient(parameters: Any, labels: Any) -> Any:
+    def host_step(parameters: Any, state: Any, labels: Any) -> Any:
         z, angles, weights = parameters
         kept: list[Any] = []
 
@@ -91,17 +91,16 @@ def build_step(name: str, circuit: CircuitConfig, classes: int) -> tuple[Callabl
         value, dz, flat = run(z, angles, cotangents)
         n, pairs = circuit.qubits, angles.rzz.shape[1]
         ry, rzz, rz = np.split(np.asarray(flat, np.float32), [n, n + pairs], axis=1)
-        return value, (jnp.asarray(dz, jnp.float32), Angles(ry[..., None], rzz, rz[..., None]), kept[0])
+        gradients = (jnp.asarray(dz, jnp.float32), Angles(ry[..., None], rzz, rz[..., None]), kept[0])
+        return value, gradients, *update(parameters, state, gradients)
 
-    return host_gradient, lambda parameters, state, labels: update(
-        parameters, state, host_gradient(parameters, labels)[1]
-    )
+    return host_step
 
 
 def compare(circuit: CircuitConfig, classes: int, batch: int, rounds: int, skip: set[str]) -> list[dict[str, Any]]:
     """One row per peer: compile time, median time of a step, and how many times ours that is."""
     parameters, labels = make_arguments(circuit, classes, batch)
-    state = ADAM.init(parameters)
+    arguments = (parameters, ADAM.init(parameters), labels)
     steps, rows, expected = {}, {}, None
     for name in PEERS:
         row: dict[str, Any] = {"engine": name, "readout": circuit.readout, "layers": circuit.layers, "batch": batch}
@@ -109,26 +108,26 @@ def compare(circuit: CircuitConfig, classes: int, batch: int, rounds: int, skip:
         if name in skip or (name.endswith("light cone") and circuit.readout == "linear"):
             row["note"] = "skipped"
             continue
+        start = time.perf_counter()
         try:
-            gradient, step = build_step(name, circuit, classes)
+            step = build_step(name, circuit, classes)
         except ImportError as error:
             row["note"] = f"missing: {error.name}"
             continue
-        result = jax.block_until_ready(gradient(parameters, labels))
+        if name != "mindquantum":
+            step = jax.jit(step).lower(*arguments).compile()
+            row["temporary_mib"] = round(step.memory_analysis().temp_size_in_bytes / 2**20, 2)
+        result = jax.block_until_ready(step(*arguments))[:2]
+        row["first_step_seconds"] = round(time.perf_counter() - start, 2)
         expected = result if expected is None else expected
         for a, b in zip(jax.tree.leaves(result), jax.tree.leaves(expected), strict=True):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-5, err_msg=name)
-        start = time.perf_counter()
-        jax.block_until_ready(step(parameters, state, labels))
-        row["first_step_seconds"] = round(time.perf_counter() - start, 2)
-        steps[name] = lambda step=step: step(parameters, state, labels)
-        if name != "mindquantum" and name != "lightning.qubit":
-            memory = step.lower(parameters, state, labels).compile().memory_analysis()
-            row["temporary_mib"] = round(memory.temp_size_in_bytes / 2**20, 2)
+        steps[name] = lambda step=step: step(*arguments)
         print(f"  {name}: checked, {row['first_step_seconds']} s to compile and run", flush=True)
     medians = measure(steps, rounds)
     for name, seconds in medians.items():
         rows[name] |= {"ms_per_step": 1000 * seconds, "times_fused": seconds / medians["fused"]}
+        print(f"  {name}: {1000 * seconds:.3f} ms, {seconds / medians['fused']:.1f} times ours", flush=True)
     return list(rows.values())
 
 
@@ -154,11 +153,11 @@ def scan_steps(circuit: CircuitConfig, classes: int, batch: int, seeds: int = 1,
     """As the trainer runs them: steps in one lax.scan, seeds under vmap."""
     parameters, labels = make_arguments(circuit, classes, batch)
     parameters = jax.tree.map(lambda a: jnp.repeat(a[None], seeds, axis=0), parameters)
-    _, step = build_step("fused", circuit, classes)
+    step = build_step("fused", circuit, classes)
     state = jax.vmap(ADAM.init)(parameters)
 
     def body(carry: Any, _: None) -> tuple[Any, None]:
-        return jax.vmap(lambda p, s: step(p, s, labels))(*carry), None
+        return jax.vmap(lambda p, s: step(p, s, labels)[2:])(*carry), None
 
     run = jax.jit(lambda carry: jax.lax.scan(body, carry, None, length=steps)[0])
     return lambda: run((parameters, state))
