@@ -1,6 +1,7 @@
 # Every target makes .venv by itself and reuses it; constraints.txt pins what goes in.
 PYTHON ?= python3
 VENV := .venv
+PEERS := .venv-peers
 INSTALLED := $(VENV)/installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
@@ -26,8 +27,9 @@ report: $(INSTALLED)  ## rebuild the report from what is there
 	dvc repro --single-item report
 	qdllm results
 
-bench: $(VENV)/installed-bench  ## time the student and the capture against their peers
-	python -m tests.benchmarks.bench_student
+bench: $(INSTALLED) $(PEERS)/installed  ## time the student and the capture against their peers
+	$(PEERS)/bin/python -m tests.benchmarks.bench_student
+	python -m tests.benchmarks.bench_capture $(if $(TEXT),--text $(TEXT))
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
@@ -40,6 +42,8 @@ $(VENV)/installed-student: pyproject.toml constraints.txt
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[student]'
 	touch $@
 
-$(VENV)/installed-bench: $(INSTALLED)
-	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[all,bench]'
+$(PEERS)/installed: tests/benchmarks/requirements.txt constraints.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	grep -v '^rich==' constraints.txt > $(PEERS)/constraints.txt
+	$(PEERS)/bin/python -m pip install --quiet --constraint $(PEERS)/constraints.txt -r $<
 	touch $@
