@@ -19,9 +19,13 @@ from teacher_cache.publish import write_json
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-# A manifest holds about 150 bytes a part; this bounds what an edited file can make a reader allocate.
-MAX_MANIFEST_BYTES = 64 << 20
-MAX_PART_BYTES = 4 << 30
+CHECKSUM = "sha256"
+# What an edited file can make a reader allocate. A manifest holds about 150 bytes a part, and JSON takes up to thirty
+# times its bytes in memory; a part is bounded as it is on disk and as it is in memory.
+MAX_MANIFEST_BYTES = 16 << 20
+MAX_PART_BYTES = 1 << 30
+# identity.base.NAME is the deepest of our own values.
+MAX_NESTING = 8
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -38,7 +42,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All of manifest.json.
+    """All of manifest.json but its own checksum.
 
     `identity` holds whatever can change a number: fingerprints of the examples, tokenizer, base weights and adapter,
     prompt, max length, padding, dtype, merging, batch geometry. `quality` maps a split to the teacher's accuracy,
@@ -96,8 +100,9 @@ def hash_file(path: Path) -> str:
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
-    """Publish `manifest` in `folder`; this makes the folder a cache."""
-    write_json(folder / MANIFEST, asdict(manifest))
+    """Publish `manifest` in `folder`, with a checksum over all of it; this makes the folder a cache."""
+    content = asdict(manifest)
+    write_json(folder / MANIFEST, {**content, CHECKSUM: fingerprint(content)})
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -150,11 +155,12 @@ def _parse(content: Any, path: Path) -> Manifest:
     names = set(Manifest.__dataclass_fields__)
     require(isinstance(content, dict), "it must hold a JSON object")
     require(content.get("format") == FORMAT, f"format must be {FORMAT}, got {str(content.get('format'))[:40]}")
+    require(_is_shallow(content, MAX_NESTING), f"its values must be nested at most {MAX_NESTING} deep")
+    checksum = content.pop(CHECKSUM, None)
+    require(_is_checksum_of(checksum, content), f"{CHECKSUM} must be that of its other fields")
     require(set(content) == names, f"its keys must be {sorted(names)}")
-    require(_is_count(content["rows"]), "rows must be a whole number >= 0")
-    require(
-        _is_count(content["rows_per_part"]) and content["rows_per_part"] > 0, "rows_per_part must be a whole number > 0"
-    )
+    for name in ("rows", "rows_per_part"):
+        require(_is_count(content[name]) and content[name] > 0, f"{name} must be a whole number > 0")
     require(
         _is_count(content["hidden"]) and content["hidden"] <= 1 << 20, "hidden must be a whole number from 0 to 2**20"
     )
@@ -168,6 +174,7 @@ def _parse(content: Any, path: Path) -> Manifest:
     )
     require(2 <= len(set(labels)) == len(labels) <= 1 << 16, "labels must be 2 or more different names")
     require(isinstance(content["parts"], list), "parts must be a list")
+    row_bytes = 8 * len(labels) + 2 * content["hidden"]
     parts = []
     for index, part in enumerate(content["parts"]):
         require(
@@ -184,9 +191,24 @@ def _parse(content: Any, path: Path) -> Manifest:
             isinstance(part["sha256"], str) and _SHA256.fullmatch(part["sha256"]) is not None,
             f"part {index}: sha256 must be 64 hex digits",
         )
+        require(
+            part["rows"] * row_bytes <= MAX_PART_BYTES, f"part {index} must fit in {MAX_PART_BYTES} bytes of memory"
+        )
         parts.append(Part(**part))
     require(sum(part.rows for part in parts) == content["rows"], "the parts' rows must add up to rows")
     return Manifest(**{**content, "labels": tuple(labels), "parts": tuple(parts)})
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(_is_shallow(child, levels - 1) for child in children)
+
+
+def _is_checksum_of(checksum: Any, content: Any) -> bool:
+    try:
+        return checksum == fingerprint(content)
+    except ValueError:  # NaN or infinity, which json.loads lets in
+        return False
 
 
 def _is_count(value: Any) -> bool:

@@ -71,16 +71,19 @@ class Cache:
         return rows
 
     def _read_part(self, part: Part) -> CacheRows:
-        path = self.folder / part.name
+        path, classes = self.folder / part.name, len(self.manifest.labels)
         data = read_part_bytes(path, part)
         try:
-            table = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read()
-        except (pa.ArrowException, OSError) as error:
-            raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}; remake or pull the cache") from None
-        require_schema(table.schema, cache_schema(len(self.manifest.labels), self.manifest.hidden), path)
-        if table.num_rows != part.rows:
-            raise UserError(f"{path} must have {part.rows} rows, got {table.num_rows}")
-        return _to_rows(table, len(self.manifest.labels), path)
+            file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+            # Before anything of the file's own counts is allocated.
+            require_schema(file.schema_arrow, cache_schema(classes, self.manifest.hidden), path)
+            if file.metadata.num_rows != part.rows:
+                raise UserError(f"{path} must have {part.rows} rows, got {file.metadata.num_rows}")
+            return _to_rows(file.read(), classes, path)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise UserError(
+                f"{path} cannot be read: {' '.join(str(error).split())[:200]}; remake or pull the cache"
+            ) from None
 
 
 def open_cache(folder: Path, expected: Mapping[str, Any]) -> Cache:

@@ -25,7 +25,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from teacher_cache.errors import UserError
-from teacher_cache.manifest import FORMAT, Manifest, Part, fingerprint, hash_file, part_name, write_manifest
+from teacher_cache.manifest import (
+    FORMAT,
+    MAX_PART_BYTES,
+    Manifest,
+    Part,
+    fingerprint,
+    hash_file,
+    part_name,
+    write_manifest,
+)
 from teacher_cache.publish import publish_file, publish_folder, write_json
 from teacher_cache.schema import cache_schema
 
@@ -85,6 +94,8 @@ class Staging:
         table = pa.table(dict(columns), schema=cache_schema(len(self.job.labels), self.job.hidden))
         if table.num_rows != self.job.rows_of(index):
             raise ValueError(f"part {index} must have {self.job.rows_of(index)} rows, got {table.num_rows}")
+        if table.nbytes > MAX_PART_BYTES:
+            raise UserError(f"a part must have at most {MAX_PART_BYTES} bytes, got {table.nbytes}; lower rows_per_part")
         path = self._part(index)
         with publish_file(path) as temporary:
             pq.write_table(table, temporary, compression="zstd", use_dictionary=["split"], write_page_checksum=True)

@@ -1,5 +1,6 @@
 """A small teacher cache, made without a teacher."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from teacher_cache.manifest import fingerprint
 from teacher_cache.schema import SPLITS
 from teacher_cache.writer import Job, Staging
 
@@ -51,6 +53,14 @@ def fill(staging: Staging) -> list[int]:
     for index in missing:
         staging.write_part(index, make_columns(staging.job, index))
     return missing
+
+
+def edit_manifest(folder, **changes):
+    """Change fields and make the manifest's own checksum fit, as a forger would."""
+    path = folder / "manifest.json"
+    content = {**json.loads(path.read_text()), **changes}
+    del content["sha256"]
+    path.write_text(json.dumps({**content, "sha256": fingerprint(content)}))
 
 
 @pytest.fixture

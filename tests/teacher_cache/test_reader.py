@@ -12,12 +12,7 @@ from teacher_cache.errors import UserError
 from teacher_cache.manifest import hash_file, read_manifest
 from teacher_cache.reader import ids_to_numpy, open_cache
 from teacher_cache.schema import SPLITS
-from tests.teacher_cache.conftest import make_columns, make_job
-
-
-def edit_manifest(folder, **changes):
-    path = folder / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+from tests.teacher_cache.conftest import edit_manifest, make_columns, make_job
 
 
 def test_rows_come_back_as_written(make_cache):
