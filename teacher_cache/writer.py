@@ -178,8 +178,11 @@ def lock_job(work: Path) -> Iterator[None]:
         yield
 
 
-def remove_other_stagings(staging: Staging) -> None:
-    """Remove what earlier jobs of this cache left behind; call it under the lock."""
-    for path in staging.folder.parent.iterdir():
-        if path.is_dir() and path != staging.folder:
+def remove_leftovers(staging: Staging, folder: Path) -> None:
+    """Remove what earlier jobs and killed runs of the cache in `folder` left behind; call it under the lock."""
+    others = [path for path in staging.folder.parent.iterdir() if path.is_dir() and path != staging.folder]
+    for path in [*others, *staging.folder.glob("*/.*"), *folder.parent.glob(f".{folder.name}.*")]:
+        if path.is_dir():
             shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -2,9 +2,9 @@
 
 In: what trials did.  Out: Outcome, Row, judge().  Imports: the cache's errors.
 
-A trial is `correct` (the undisturbed run's numbers), `refused` (one clear line), `silent` (other numbers, and no word of
-it: what must never be) or `failed` (a traceback, a hang, a finished part computed again, or the wrong one of the first
-two).
+A trial is `correct` (the undisturbed run's numbers), `refused` (one clear line), `silent` (other numbers and no word of
+it, or what must be refused was taken: this must never be) or `failed` (a traceback, a hang, a finished part computed
+again, a run that should have succeeded).
 """
 
 from collections import Counter

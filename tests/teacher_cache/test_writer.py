@@ -10,7 +10,7 @@ import pytest
 
 from teacher_cache.errors import UserError
 from teacher_cache.reader import open_cache
-from teacher_cache.writer import Staging, lock_job, remove_other_stagings
+from teacher_cache.writer import Staging, lock_job, remove_leftovers
 from tests.teacher_cache.conftest import MAKERS, QUALITY, fill, make_columns, make_job
 
 
@@ -72,12 +72,18 @@ def test_another_job_reuses_nothing(tmp_path, change):
     assert other.find_missing() == list(range(other.job.parts))
 
 
-def test_other_code_reuses_nothing_and_the_old_staging_goes(tmp_path):
-    fill(Staging(make_job(), tmp_path, MAKERS))
-    other = Staging(make_job(), tmp_path, {"code": "2"})
+def test_other_code_reuses_nothing_and_what_was_left_behind_goes(tmp_path):
+    work = tmp_path / "work"
+    fill(Staging(make_job(), work, MAKERS))
+    other = Staging(make_job(), work, {"code": "2"})
     assert len(other.find_missing()) == 3
-    remove_other_stagings(other)
-    assert [path.name for path in tmp_path.iterdir()] == [other.folder.name]
+    part = other.write_part(0, make_columns(other.job, 0))
+    (other.folder / "parts" / f".{part.name}.12345678").touch()
+    (tmp_path / ".cache.12345678").mkdir()
+    remove_leftovers(other, tmp_path / "cache")
+    assert [path.name for path in work.iterdir()] == [other.folder.name]
+    assert [path.name for path in (other.folder / "parts").iterdir()] == [part.name]
+    assert [path.name for path in tmp_path.iterdir()] == ["work"]
 
 
 def test_an_unfinished_job_is_not_published(tmp_path):

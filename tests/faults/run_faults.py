@@ -1,0 +1,91 @@
+"""The fault matrix: every fault, many times, on real captures and real caches.
+
+Run: python -m tests.faults.run_faults [--only NAME ...]
+In: nothing.  Out: build/faults.json and the table in docs/reliability.md; exit code 1 where a trial was silent or
+failed.  Imports: the groups of faults.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from teacher_cache.publish import publish_file, write_json
+from tests.faults import damage, interruptions, surroundings
+from tests.faults.outcomes import OUTCOMES, Row
+from tests.faults.subject import Ground, lay_ground
+
+OUTPUT, PAGE = Path("build/faults.json"), Path("docs/reliability.md")
+BEGIN, END = "<!-- faults: begin -->\n", "<!-- faults: end -->\n"
+MATRIX: dict[Callable[[Ground, int], Row], int] = {
+    interruptions.kill_captures: 50,
+    interruptions.kill_finetunes: 10,
+    interruptions.kill_ranks: 4,
+    interruptions.race_writers: 10,
+    interruptions.spread_over_processes: 3,
+    surroundings.fill_disk: 20,
+    surroundings.write_read_only: 10,
+    surroundings.remove_inputs: 20,
+    damage.flip_bits: 400,
+    damage.truncate_parts: 50,
+    damage.remove_files: 50,
+    damage.swap_parts: 60,
+    damage.edit_manifest: 1000,
+    damage.forge_manifest: 1000,
+    damage.take_foreign_cache: 2,
+    damage.damage_staging: 12,
+}
+
+
+def run_matrix(ground: Ground, only: list[str]) -> list[dict]:
+    """A row for every fault of MATRIX, or for those named `only`."""
+    rows = []
+    for fault, trials in MATRIX.items():
+        if only and fault.__name__ not in only:
+            continue
+        began = time.monotonic()
+        row = fault(ground, trials).to_json() | {"seconds": round(time.monotonic() - began, 1)}
+        rows.append(row)
+        print(f"{row['fault']}: {row['not_run'] or row['outcomes']}; {row['detail']}; {row['seconds']} s", flush=True)
+        for complaint in row["complaints"][:5]:
+            print(f"    {complaint}", flush=True)
+    return rows
+
+
+def write_table(rows: list[dict]) -> str:
+    """The rows as a Markdown table."""
+    lines = [f"| fault | trials | {' | '.join(OUTCOMES)} | |", f"|---|{'--:|' * (1 + len(OUTCOMES))}---|"]
+    for row in rows:
+        counts = " | ".join(str(row["outcomes"][outcome]) for outcome in OUTCOMES)
+        detail = f"not run: {row['not_run']}" if row["not_run"] else row["detail"]
+        lines.append(f"| {row['fault']} | {row['trials']} | {counts} | {detail} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", default=[], choices=[fault.__name__ for fault in MATRIX])
+    only = parser.parse_args().only
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = run_matrix(lay_ground(Path(folder) / "ground"), only)
+    bad = sum(row["outcomes"]["silent"] + row["outcomes"]["failed"] for row in rows)
+    machine = {"system": platform.system(), "cores": os.cpu_count(), "python": platform.python_version()}
+    report = {"machine": machine, "seconds": round(time.monotonic() - began), "rows": rows}
+    print(f"{sum(row['trials'] for row in rows)} trials, {bad} silent or failed, {report['seconds']} s")
+    if not only:
+        OUTPUT.parent.mkdir(exist_ok=True)
+        write_json(OUTPUT, report)
+        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+        with publish_file(PAGE) as temporary:
+            text = f"{before}{BEGIN}{write_table(rows)}{END}{rest.partition(END)[2]}"
+            temporary.write_text(text, encoding="utf-8")
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""A full disk, a read-only folder, inputs that vanish.
+
+In: the ground, a number of trials.  Out: a Row of each fault.  Imports: the teacher.
+
+Disks are made full and read-only by mounts, since permissions do not bind root; where nothing can be mounted, the fault
+is not run, and says so.
+"""
+
+import os
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from teacher_cache.teacher.capture import capture
+from tests.faults.outcomes import Row
+from tests.faults.subject import Ground, find_finished, judge_resumption, read_bytes
+from tests.faults.workers import Worker, run_worker
+
+LARGE = 1 << 26
+BLOCK = 4096
+
+
+def fill_disk(ground: Ground, trials: int) -> Row:
+    """A capture on a tmpfs that is too small by one block or by many; then a second run on one that is not."""
+    row, subject, sizes = Row("a full disk, then run again with room"), ground.subject, random.Random(3)
+    if reason := _find_obstacle(ground.folder):
+        row.not_run = reason
+        return row
+    place = ground.folder / "disk"
+    job = (capture, subject.request, place / "work", place / "cache")
+    with _small_disk(place, LARGE):
+        run_worker(*job)
+        status = os.statvfs(place)
+        needed = (status.f_blocks - status.f_bfree) * status.f_frsize
+    for trial in range(trials):
+        size = needed - BLOCK * sizes.randint(1, needed // BLOCK - 2) if trial else needed - BLOCK
+        with _small_disk(place, size):
+            verdict = run_worker(*job)
+            if verdict.kind == "done":
+                row.add(*judge_resumption(subject, place, {}, verdict))
+            elif verdict.kind != "refused" or "No space left" not in verdict.message or (place / "cache").exists():
+                row.add("failed", f"{size} bytes: {verdict.message}")
+            else:
+                _mount("-o", f"remount,size={LARGE}", str(place))
+                kept = find_finished(place / "work")
+                outcome, complaint = judge_resumption(subject, place, kept, run_worker(*job))
+                row.add("refused" if outcome == "correct" else outcome, complaint)
+    row.detail = f"{needed // 1024} KiB are needed; the finished parts stay, and the second run is right"
+    return row
+
+
+def write_read_only(ground: Ground, trials: int) -> Row:
+    """A capture, killed, whose folders become read-only; in turn the staging and the place of the cache."""
+    row, subject, moments = Row("a read-only folder, then run again"), ground.subject, random.Random(4)
+    if reason := _find_obstacle(ground.folder):
+        row.not_run = reason
+        return row
+    for trial in range(trials):
+        place = ground.folder / f"read-only-{trial}"
+        folder = place / ("work", "")[trial % 2]
+        folder.mkdir(parents=True)
+        job = (capture, subject.request, place / "work", place / "cache")
+        worker = Worker(*job)
+        time.sleep(moments.uniform(0, subject.seconds))
+        worker.kill()
+        worker.wait()
+        kept, before = find_finished(place / "work"), read_bytes(place / "cache")
+        with _read_only(folder):
+            verdict = run_worker(*job)
+        if verdict.kind != "refused" or read_bytes(place / "cache") != before:
+            row.add("failed", verdict.message)
+        else:
+            outcome, complaint = judge_resumption(subject, place, kept, run_worker(*job))
+            row.add("refused" if outcome == "correct" else outcome, complaint)
+        shutil.rmtree(place)
+    row.detail = "what was there stays as it was; the second run is right"
+    return row
+
+
+def remove_inputs(ground: Ground, trials: int) -> Row:
+    """One input of a capture after the other vanishes, before it begins or in its midst; then a second run with it."""
+    row, subject, moments = Row("an input that vanishes, then run again with it"), ground.subject, random.Random(5)
+    names = sorted(
+        str(path.relative_to(subject.cache.parent))
+        for path in (subject.request.examples, *subject.request.base.iterdir(), *subject.request.adapter.iterdir())
+    )
+    for trial in range(trials):
+        place, name = ground.folder / f"vanish-{trial}", names[trial % len(names)]
+        request = subject.copy_inputs(place / "inputs")
+        job = (capture, request, place / "work", place / "cache")
+        target, aside = place / "inputs" / name, place / "aside"
+        if trial < len(names):
+            target.rename(aside)
+            worker = Worker(*job)
+        else:
+            worker = Worker(*job)
+            time.sleep(moments.uniform(0, subject.seconds))
+            target.rename(aside)
+        verdict = worker.wait()
+        aside.rename(target)
+        if verdict.kind not in ("done", "refused"):
+            row.add("failed", f"{name}: {verdict.message}")
+        else:
+            kept = find_finished(place / "work")
+            outcome, complaint = judge_resumption(subject, place, kept, run_worker(*job))
+            row.add(
+                "refused" if outcome == "correct" and verdict.kind == "refused" else outcome, f"{name}: {complaint}"
+            )
+        shutil.rmtree(place)
+    row.detail = f"each of {len(names)} files before the run, then at a random moment of it"
+    return row
+
+
+def _mount(*arguments: str) -> None:
+    subprocess.run(["mount", *arguments], check=True, capture_output=True, text=True)
+
+
+def _find_obstacle(folder: Path) -> str:
+    """Why nothing can be mounted here, or an empty text."""
+    try:
+        with _small_disk(folder / "probe", LARGE):
+            return ""
+    except FileNotFoundError:
+        return "there is no mount command"
+    except subprocess.CalledProcessError as error:
+        return " ".join(error.stderr.split())
+
+
+@contextmanager
+def _small_disk(folder: Path, size: int) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def _read_only(folder: Path) -> Iterator[None]:
+    _mount("--bind", str(folder), str(folder))
+    try:
+        _mount("-o", "remount,bind,ro", str(folder))
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
