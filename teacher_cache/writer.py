@@ -30,13 +30,13 @@ from teacher_cache.manifest import (
     MAX_PART_BYTES,
     Manifest,
     Part,
-    fingerprint,
     hash_file,
     part_name,
     write_manifest,
 )
 from teacher_cache.publish import publish_file, publish_folder, write_json
 from teacher_cache.schema import cache_schema
+from teacher_cache.sealed import fingerprint
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from teacher_cache.manifest import fingerprint
+from teacher_cache.sealed import write_sealed
 from teacher_cache.teacher.capture import capture
 from tests.faults.outcomes import Row, judge
 from tests.faults.subject import Ground, find_finished, judge_resumption
@@ -70,7 +70,7 @@ def swap_parts(ground: Ground, trials: int) -> Row:
 
 
 def edit_manifest(ground: Ground, trials: int) -> Row:
-    """Every value of the manifest changed, one at a time, its checksum left as it was."""
+    """Every value of the manifest changed, one at a time, its seal left as it was."""
     row, folder = Row("an edited manifest"), _copy(ground)
     content = json.loads(ground.subject.bytes[MANIFEST])
     for path, edited in _spread(list(_edit_each(content)), trials):
@@ -80,12 +80,12 @@ def edit_manifest(ground: Ground, trials: int) -> Row:
 
 
 def forge_manifest(ground: Ground, trials: int) -> Row:
-    """The same, its checksum made to fit: whatever still can be read must be the same rows."""
-    row, folder = Row("a forged manifest: edited, its checksum made to fit"), _copy(ground)
+    """The same, sealed anew: whatever still can be read must be the same rows."""
+    row, folder = Row("a forged manifest: edited, sealed anew"), _copy(ground)
     content = json.loads(ground.subject.bytes[MANIFEST])
-    del content["sha256"]
+    del content["seal"]
     for path, edited in _spread(list(_edit_each(content)), trials):
-        (folder / MANIFEST).write_text(json.dumps({**edited, "sha256": fingerprint(edited)}))
+        write_sealed(folder / MANIFEST, edited)
         outcome = judge(lambda: ground.subject.read(folder)[:-1], ground.truth[:-1])
         row.add(*(_require_refusal(outcome, path) if path.startswith("identity") else outcome))
     row.detail = "every value in turn; all edits of the identity are refused, others leave the rows as they are"
@@ -99,9 +99,9 @@ def take_foreign_cache(ground: Ground, trials: int) -> Row:
         ground.foreign.copy_cache(folder)
         if trial:
             content = json.loads(ground.foreign.bytes[MANIFEST])
-            del content["sha256"]
+            del content["seal"]
             content["teacher"] = ground.subject.request.teacher
-            (folder / MANIFEST).write_text(json.dumps({**content, "sha256": fingerprint(content)}))
+            write_sealed(folder / MANIFEST, content)
         row.add(*_require_refusal(judge(lambda: ground.subject.read(folder), None), "foreign"))
         shutil.rmtree(folder)
     row.detail = "as it is, and under our teacher's name"

@@ -8,6 +8,7 @@ this module, computes nothing, and every capture is a fork of it: a process of i
 
 import multiprocessing
 import os
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -16,11 +17,14 @@ from multiprocessing.connection import Connection
 from typing import Any, Literal
 
 import transformers.models.llama.modeling_llama  # noqa: F401  what from_pretrained would otherwise import in each fork
+from tqdm import tqdm
 
 from teacher_cache.errors import UserError
 from teacher_cache.teacher import capture as _capture  # noqa: F401
 
 TIMEOUT_SECONDS = 120.0
+# Its own lock is a semaphore of the system, and every killed worker would leave one behind.
+tqdm.set_lock(threading.RLock())
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__])
 

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from teacher_cache.manifest import fingerprint
 from teacher_cache.schema import SPLITS
+from teacher_cache.sealed import write_sealed
 from teacher_cache.writer import Job, Staging
 
 ROWS, ROWS_PER_PART, CLASSES = 25, 10, 3
@@ -56,11 +56,11 @@ def fill(staging: Staging) -> list[int]:
 
 
 def edit_manifest(folder, **changes):
-    """Change fields and make the manifest's own checksum fit, as a forger would."""
+    """Change fields and seal the manifest anew, as a forger would."""
     path = folder / "manifest.json"
     content = {**json.loads(path.read_text()), **changes}
-    del content["sha256"]
-    path.write_text(json.dumps({**content, "sha256": fingerprint(content)}))
+    del content["seal"]
+    write_sealed(path, content)
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ def test_an_edited_manifest_is_refused(make_cache, changes, message):
 def test_a_manifest_that_is_not_json(make_cache):
     folder = make_cache()
     (folder / "manifest.json").write_bytes(b"\xff{")
-    with pytest.raises(UserError, match="must be JSON"):
+    with pytest.raises(UserError, match="must be a JSON object: it is damaged"):
         open_cache(folder, {})
 
 
