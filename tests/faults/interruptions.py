@@ -3,9 +3,11 @@
 In: the ground, a number of trials.  Out: a Row of each fault.  Imports: the teacher, psutil.
 """
 
+import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,23 +17,24 @@ from statistics import median
 
 import psutil
 
-from teacher_cache.teacher.capture import capture
+from teacher_cache.teacher.capture import Capture, capture
 from tests.faults.outcomes import Row
-from tests.faults.subject import Ground, Subject, find_finished, judge_resumption, read_bytes, tune
+from tests.faults.subject import Ground, Subject, find_finished, judge_resumption, read_bytes, tune, wait_for_parts
 from tests.faults.workers import TIMEOUT_SECONDS, Worker, run_worker
 
 ROOT = Path(__file__).parents[2]
 
 
 def kill_captures(ground: Ground, trials: int) -> Row:
-    """SIGKILL at a moment that is uniform over the time of an undisturbed capture; then a second run."""
+    """SIGKILL at a random moment after no, few, many, all parts are finished, evenly spread; then a second run."""
     row, subject = Row("`kill -9` at a random moment of a capture, then run again"), ground.subject
     moments, parts, seconds = random.Random(0), [], []
     while row.trials < trials:
         place = ground.folder / f"kill-{row.trials}"
         job = (capture, subject.request, place / "work", place / "cache")
         worker = Worker(*job)
-        time.sleep(moments.uniform(0, subject.seconds))
+        wait_for_parts(worker, place / "work", row.trials * len(subject.bytes) // trials)
+        time.sleep(moments.uniform(0, subject.seconds / 4))
         worker.kill()
         if worker.wait().kind == "killed":  # else it was done before
             kept = find_finished(place / "work")
@@ -110,7 +113,7 @@ def kill_ranks(ground: Ground, trials: int) -> Row:
     parts = []
     for trial in range(trials):
         place = ground.folder / f"rank-{trial}"
-        launch = _launch(subject, place, 2)
+        launch = _launch(subject, place)
         _wait_until(lambda place=place: len(find_finished(place / "work")) > 2, launch)
         rank = next(
             child for child in psutil.Process(launch.pid).children() if child.environ().get("RANK") == str(trial % 2)
@@ -130,27 +133,38 @@ def kill_ranks(ground: Ground, trials: int) -> Row:
 
 
 def spread_over_processes(ground: Ground, trials: int) -> Row:
-    """The whole capture by more and more processes under torchrun: one in the first trial, two in the second ..."""
-    row, subject = Row("a capture by 1, 2, 3 ... processes"), ground.subject
-    for processes in range(trials, 0, -1):
+    """The whole capture by two processes (gloo), by three in the second trial, and so on."""
+    row, subject = Row("a capture by 2, then by 3 processes"), ground.subject
+    for processes in range(2, 2 + trials):
         place = ground.folder / f"processes-{processes}"
-        launch = _launch(subject, place, processes)
-        _, errors = launch.communicate(timeout=TIMEOUT_SECONDS)
-        same = read_bytes(place / "cache") == subject.bytes
-        row.add("failed" if launch.returncode else "correct" if same else "silent", errors[-300:])
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            port = free.getsockname()[1]
+        job = (subject.request, place / "work", place / "cache", processes, port)
+        ranks = [Worker(capture_as_rank, *job, rank) for rank in range(processes)]
+        verdicts = [rank.wait() for rank in ranks]
+        worst = next((verdict for verdict in verdicts if verdict.kind != "done"), verdicts[0])
+        row.add(*judge_resumption(subject, place, {}, worst))
         shutil.rmtree(place)
-    row.detail = f"the same bytes from 1 to {trials} processes"
+    row.detail = "the bytes of one process"
     return row
+
+
+def capture_as_rank(request: Capture, work: Path, folder: Path, processes: int, port: int, rank: int) -> None:
+    """One process of a launch, as torchrun would start it."""
+    launch = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in launch.items()}, MASTER_ADDR="localhost")
+    capture(request, work, folder)
 
 
 def _find_epochs(place: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in place.glob("work/job/*/epoch-*/model.safetensors")}
 
 
-def _launch(subject: Subject, place: Path, processes: int) -> "subprocess.Popen[str]":
+def _launch(subject: Subject, place: Path) -> "subprocess.Popen[str]":
     request = subject.request
     paths = [request.examples, request.base, request.adapter, place / "work", place / "cache"]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     command += ["-m", "tests.faults.run_capture", request.task, request.teacher, *map(str, paths)]
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
 

@@ -26,7 +26,7 @@ MATRIX: dict[Callable[[Ground, int], Row], int] = {
     interruptions.kill_finetunes: 10,
     interruptions.kill_ranks: 4,
     interruptions.race_writers: 10,
-    interruptions.spread_over_processes: 3,
+    interruptions.spread_over_processes: 2,
     surroundings.fill_disk: 20,
     surroundings.write_read_only: 10,
     surroundings.remove_inputs: 20,

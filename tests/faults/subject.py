@@ -1,10 +1,12 @@
 """What the faults are done to: a capture of many small parts by a real, tiny teacher.
 
-In: a folder.  Out: Subject, Ground, lay_ground(), make_subject(), read_bytes(), find_finished(), judge_resumption().
+In: a folder.  Out: Subject, Ground, lay_ground(), make_subject(), read_bytes(), find_finished(),
+wait_for_parts(), judge_resumption().
 Imports: the teacher, pyarrow.
 """
 
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +23,7 @@ from teacher_cache.teacher.capture import Capture, capture
 from teacher_cache.teacher.config import CaptureConfig, FinetuneConfig, LocalBase
 from teacher_cache.teacher.finetune import finetune
 from tests.faults.outcomes import Outcome
-from tests.faults.workers import Verdict, run_worker
+from tests.faults.workers import Verdict, Worker, run_worker
 
 ROWS = 240
 CONFIG = CaptureConfig(rows_per_part=8, tokens_per_batch=64)
@@ -46,7 +48,7 @@ class Subject:
 
     def copy_inputs(self, folder: Path) -> Capture:
         """The same capture from copies of its inputs, to be damaged."""
-        shutil.copytree(self.cache.parent, folder, ignore=shutil.ignore_patterns("cache", "cold", "work", "epochs"))
+        shutil.copytree(self.cache.parent, folder, ignore=shutil.ignore_patterns("cache", "work", "epochs"))
         return replace(
             self.request, examples=folder / "examples.parquet", base=folder / "base", adapter=folder / "adapter"
         )
@@ -78,16 +80,18 @@ def lay_ground(folder: Path) -> Ground:
     """Make all that the faults need in `folder`."""
     place = folder / "trials"
     place.mkdir(parents=True)
-    subject, foreign = make_subject(folder / "subject", 1), make_subject(folder / "foreign", 2)
+    subject = make_subject(folder / "subject", 1, None)
+    foreign = make_subject(folder / "foreign", 2, subject.request.base)
     return Ground(subject, foreign, place, subject.read(subject.cache))
 
 
-def make_subject(folder: Path, seed: int) -> Subject:
+def make_subject(folder: Path, seed: int, base: Path | None) -> Subject:
     """Train a one-layer LLaMA and its adapter and capture it, in workers: this process computes nothing.
 
     Args:
         folder: receives inputs and cache.
         seed: of the training: another one is another teacher of the same examples.
+        base: an earlier subject's, to be used again.
     """
     request = Capture(
         "weather",
@@ -97,15 +101,14 @@ def make_subject(folder: Path, seed: int) -> Subject:
         folder / "adapter",
         CONFIG,
     )
-    steps = [(write_inputs, folder, seed), (capture, request, folder / "cold" / "work", folder / "cold" / "cache")]
-    for step in [*steps, (capture, request, folder / "work", folder / "cache")]:
+    for step in ((write_inputs, folder, seed, base), (capture, request, folder / "work", folder / "cache")):
         verdict = run_worker(*step)
         if verdict.kind != "done":
             raise RuntimeError(verdict.message)
     return Subject(request, folder / "cache", read_bytes(folder / "cache"), verdict.seconds)
 
 
-def write_inputs(folder: Path, seed: int) -> None:
+def write_inputs(folder: Path, seed: int, base: Path | None) -> None:
     """Write examples.parquet, base and adapter into `folder`."""
     random = np.random.default_rng(0)
     labels = [row % 2 for row in range(ROWS)]
@@ -121,8 +124,11 @@ def write_inputs(folder: Path, seed: int) -> None:
     )
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, folder / "examples.parquet", row_group_size=20)
-    with publish_folder(folder / "base") as place:
-        make_base(BASE, texts, seed, place)
+    if base is None:
+        with publish_folder(folder / "base") as place:
+            make_base(BASE, texts, seed, place)
+    else:
+        shutil.copytree(base, folder / "base")
     tune(folder, seed, folder / "epochs", folder / "adapter")
 
 
@@ -145,6 +151,12 @@ def find_finished(work: Path) -> dict[str, tuple[int, int]]:
         status = (record.parents[1] / "parts" / f"{record.stem}.parquet").stat()
         finished[record.stem] = (status.st_ino, status.st_mtime_ns)
     return finished
+
+
+def wait_for_parts(worker: Worker, work: Path, parts: int) -> None:
+    """Return when `parts` parts are finished in `work`, or the worker has ended."""
+    while len(find_finished(work)) < parts and worker.process.is_alive():
+        time.sleep(0.001)
 
 
 def judge_resumption(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from teacher_cache.teacher.capture import capture
 from tests.faults.outcomes import Row
-from tests.faults.subject import Ground, find_finished, judge_resumption, read_bytes
+from tests.faults.subject import Ground, find_finished, judge_resumption, read_bytes, wait_for_parts
 from tests.faults.workers import Worker, run_worker
 
 LARGE = 1 << 26
@@ -65,7 +65,7 @@ def write_read_only(ground: Ground, trials: int) -> Row:
         folder.mkdir(parents=True)
         job = (capture, subject.request, place / "work", place / "cache")
         worker = Worker(*job)
-        time.sleep(moments.uniform(0, subject.seconds))
+        wait_for_parts(worker, place / "work", moments.randrange(len(subject.bytes)))
         worker.kill()
         worker.wait()
         kept, before = find_finished(place / "work"), read_bytes(place / "cache")

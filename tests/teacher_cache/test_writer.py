@@ -1,4 +1,4 @@
-"""Staging: a killed run goes on, the finished bytes do not tell of it, one writer at a time."""
+"""Staging: what is finished is kept, the finished bytes do not tell of it, one writer at a time."""
 
 import os
 import signal
@@ -9,7 +9,6 @@ import textwrap
 import pytest
 
 from teacher_cache.errors import UserError
-from teacher_cache.reader import open_cache
 from teacher_cache.writer import Staging, lock_job, remove_leftovers
 from tests.teacher_cache.conftest import MAKERS, QUALITY, fill, make_columns, make_job
 
@@ -122,29 +121,3 @@ def test_a_second_writer_is_refused_until_the_first_is_dead(tmp_path):
         first.wait()
     with lock_job(tmp_path):
         pass
-
-
-def test_a_kill_in_mid_capture_leaves_whole_parts(tmp_path, make_cache):
-    """A real process, killed as soon as its second part is there; the next run computes the third only."""
-    script = textwrap.dedent("""
-        import sys, time
-        from pathlib import Path
-        from tests.teacher_cache.conftest import MAKERS, make_columns, make_job
-        from teacher_cache.writer import Staging
-        staging = Staging(make_job(), Path(sys.argv[1]), MAKERS)
-        for index in (0, 1):
-            staging.write_part(index, make_columns(staging.job, index))
-        print("two", flush=True)
-        time.sleep(60)
-    """)
-    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "killed")], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    with process.stdout:
-        assert process.stdout.readline() == b"two\n"
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    staging = Staging(make_job(), tmp_path / "killed", MAKERS)
-    assert fill(staging) == [2]
-    staging.publish(tmp_path / "resumed", QUALITY, {"pyarrow": "1"})
-    assert read_bytes(tmp_path / "resumed") == read_bytes(make_cache())
-    assert open_cache(tmp_path / "resumed", {}).manifest.rows == 25
