@@ -7,6 +7,7 @@ it, or what must be refused was taken: this must never be) or `failed` (a traceb
 again, a run that should have succeeded).
 """
 
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -57,5 +58,6 @@ def judge(read: Callable[[], Any], truth: Any) -> tuple[Outcome, str]:
     except UserError as error:
         return ("refused", str(error)) if "\n" not in str(error) else ("failed", f"more than one line: {error}")
     except Exception as error:
-        return "failed", f"{type(error).__name__}: {error}"
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return "failed", f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
     return ("correct", "") if found == truth else ("silent", "other numbers")
