@@ -28,6 +28,7 @@ MATRIX: dict[Callable[[Ground, int], Row], int] = {
     interruptions.race_writers: 10,
     interruptions.spread_over_processes: 2,
     surroundings.fill_disk: 20,
+    surroundings.fill_disk_in_finetune: 10,
     surroundings.write_read_only: 10,
     surroundings.remove_inputs: 20,
     damage.flip_bits: 400,

@@ -11,13 +11,14 @@ import random
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from teacher_cache.teacher.capture import capture
-from tests.faults.outcomes import Row
-from tests.faults.subject import Ground, find_finished, judge_resumption, read_bytes, wait_for_parts
+from tests.faults.outcomes import Outcome, Row
+from tests.faults.subject import Ground, find_finished, judge_resumption, read_bytes, tune, wait_for_parts
 from tests.faults.workers import Worker, run_worker
 
 LARGE = 1 << 26
@@ -25,13 +26,40 @@ BLOCK = 4096
 
 
 def fill_disk(ground: Ground, trials: int) -> Row:
-    """A capture on a tmpfs that is too small by one block or by many; then a second run on one that is not."""
-    row, subject, sizes = Row("a full disk, then run again with room"), ground.subject, random.Random(3)
-    if reason := _find_obstacle(ground.folder):
+    """A capture on a disk that is too small by one block or by many; then a second run on one that is not."""
+    subject, place = ground.subject, ground.folder / "disk"
+    job = (capture, subject.request, place / "work", place / "cache")
+
+    def resume() -> tuple[Outcome, str]:
+        kept = find_finished(place / "work")
+        return judge_resumption(subject, place, kept, run_worker(*job))
+
+    return _starve(Row("a full disk in a capture, then run again with room"), place, trials, job, resume)
+
+
+def fill_disk_in_finetune(ground: Ground, trials: int) -> Row:
+    """The same of a fine-tuning."""
+    inputs, place = ground.subject.cache.parent, ground.folder / "disk"
+    job = (tune, inputs, 1, place / "work" / "job", place / "adapter")
+
+    def resume() -> tuple[Outcome, str]:
+        verdict = run_worker(*job)
+        if verdict.kind != "done":
+            return "failed", verdict.message
+        same = read_bytes(place / "adapter") == read_bytes(inputs / "adapter")
+        return "correct" if same else "silent", "another adapter"
+
+    return _starve(Row("a full disk in a fine-tuning, then run again with room"), place, trials, job, resume)
+
+
+def _starve(
+    row: Row, place: Path, trials: int, job: tuple[Any, ...], resume: Callable[[], tuple[Outcome, str]]
+) -> Row:
+    """Run `job`, whose last argument is what it publishes, in `place` on small disks, and `resume` it on large ones."""
+    if reason := _find_obstacle(place.parent):
         row.not_run = reason
         return row
-    place = ground.folder / "disk"
-    job = (capture, subject.request, place / "work", place / "cache")
+    sizes = random.Random(3)
     with _small_disk(place, LARGE):
         run_worker(*job)
         status = os.statvfs(place)
@@ -40,16 +68,14 @@ def fill_disk(ground: Ground, trials: int) -> Row:
         size = needed - BLOCK * sizes.randint(1, needed // BLOCK - 2) if trial else needed - BLOCK
         with _small_disk(place, size):
             verdict = run_worker(*job)
-            if verdict.kind == "done":
-                row.add(*judge_resumption(subject, place, {}, verdict))
-            elif verdict.kind != "refused" or "No space left" not in verdict.message or (place / "cache").exists():
+            refused = verdict.kind == "refused" and "No space left" in verdict.message and not job[-1].exists()
+            if not refused and verdict.kind != "done":
                 row.add("failed", f"{size} bytes: {verdict.message}")
-            else:
-                _mount("-o", f"remount,size={LARGE}", str(place))
-                kept = find_finished(place / "work")
-                outcome, complaint = judge_resumption(subject, place, kept, run_worker(*job))
-                row.add("refused" if outcome == "correct" else outcome, complaint)
-    row.detail = f"{needed // 1024} KiB are needed; the finished parts stay, and the second run is right"
+                continue
+            _mount("-o", f"remount,size={LARGE}", str(place))
+            outcome, complaint = resume()
+            row.add("refused" if refused and outcome == "correct" else outcome, complaint)
+    row.detail = f"{needed // 1024} KiB are needed; what is finished stays, and the second run is right"
     return row
 
 

@@ -15,6 +15,7 @@ FEW = {
     interruptions.race_writers: 1,
     interruptions.spread_over_processes: 1,
     surroundings.fill_disk: 1,
+    surroundings.fill_disk_in_finetune: 1,
     surroundings.write_read_only: 1,
     surroundings.remove_inputs: 2,
     damage.flip_bits: 60,

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import transformers.models.llama.modeling_llama  # noqa: F401  what from_pretrained would otherwise import in each fork
 from tqdm import tqdm
 
-from teacher_cache.errors import UserError
+from pipeline.entry import USER_ERRORS
 from teacher_cache.teacher import capture as _capture  # noqa: F401
 
 TIMEOUT_SECONDS = 120.0
@@ -82,7 +82,7 @@ def _work(sender: Connection, function: Callable[..., Any], arguments: tuple[Any
     try:
         function(*arguments)
         kind, message = "done", ""
-    except (UserError, OSError) as error:  # what the command line turns into one line and exit code 2
+    except USER_ERRORS as error:
         kind, message = "refused", " ".join(str(error).split())
     except Exception:
         kind, message = "failed", traceback.format_exc()
