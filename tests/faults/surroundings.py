@@ -52,9 +52,7 @@ def fill_disk_in_finetune(ground: Ground, trials: int) -> Row:
     return _starve(Row("a full disk in a fine-tuning, then run again with room"), place, trials, job, resume)
 
 
-def _starve(
-    row: Row, place: Path, trials: int, job: tuple[Any, ...], resume: Callable[[], tuple[Outcome, str]]
-) -> Row:
+def _starve(row: Row, place: Path, trials: int, job: tuple[Any, ...], resume: Callable[[], tuple[Outcome, str]]) -> Row:
     """Run `job`, whose last argument is what it publishes, in `place` on small disks, and `resume` it on large ones."""
     if reason := _find_obstacle(place.parent):
         row.not_run = reason

@@ -32,8 +32,8 @@ def look(checkout, pattern):
     return made
 
 
-def kill(checkout, pattern):
-    """Kill a `dvc repro` of the teacher, with all its processes, as soon as three files of `pattern` are there.
+def kill(checkout, pattern, count):
+    """Kill a `dvc repro` of the teacher, with all its processes, as soon as `count` files of `pattern` are there.
 
     Returns:
         When each of them was made, and all (file, time) of any epoch that were seen meanwhile.
@@ -48,7 +48,7 @@ def kill(checkout, pattern):
         start_new_session=True,
     )
     epochs = set()
-    while len(look(checkout, pattern)) < 3 and process.poll() is None:
+    while len(look(checkout, pattern)) < count and process.poll() is None:
         epochs |= look(checkout, EPOCHS).items()
         time.sleep(0.002)
     os.killpg(process.pid, signal.SIGKILL)
@@ -58,9 +58,9 @@ def kill(checkout, pattern):
 
 
 def test_a_killed_repro_goes_on(copy):
-    _, before = kill(copy, EPOCHS)
+    _, before = kill(copy, EPOCHS.replace("epoch-*", "epoch-0002"), 1)
     assert not (copy.folder / "models/teacher" / PAIR).exists()
-    parts, after = kill(copy, PARTS)
+    parts, after = kill(copy, PARTS, 3)
     assert not (copy.folder / "cache" / PAIR).exists()
     assert {path for path, _ in before} & {path for path, _ in after}
     assert len({path for path, _ in before | after}) == len(before | after), "a finished epoch was trained again"
