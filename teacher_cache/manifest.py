@@ -18,7 +18,9 @@ from teacher_cache.sealed import fingerprint, read_sealed, write_sealed
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-# What an edited file can make a reader allocate for one part, as it is on disk and as it is in memory.
+# What a forged file can make a reader allocate: a manifest holds about 200 bytes a part; a part is bounded as it is on
+# disk and as it is in memory.
+MAX_MANIFEST_BYTES = 16 << 20
 MAX_PART_BYTES = 1 << 30
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -103,7 +105,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise UserError(
             f"{folder} is not a teacher cache: it has no {MANIFEST}; run `dvc repro cache_teacher` or `dvc pull`"
         )
-    return _parse(read_sealed(path, FORMAT), path)
+    return _parse(read_sealed(path, FORMAT, MAX_MANIFEST_BYTES), path)
 
 
 def require_identity(manifest: Manifest, expected: Mapping[str, Any], folder: Path) -> None:

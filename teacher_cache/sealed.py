@@ -14,7 +14,7 @@ from teacher_cache.publish import write_json
 
 SEAL = "seal"
 # What an edited file can make a reader allocate. The largest of our own holds the tokenizer of a large language model.
-MAX_BYTES = 64 << 20
+MAX_BYTES = 128 << 20
 MAX_NESTING = 32
 
 
@@ -29,12 +29,13 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
     write_json(path, {**content, SEAL: fingerprint(content)})
 
 
-def read_sealed(path: Path, form: int) -> dict[str, Any]:
+def read_sealed(path: Path, form: int, limit: int = MAX_BYTES) -> dict[str, Any]:
     """What `write_sealed` wrote.
 
     Args:
         path: the file.
         form: the number of the format that the caller understands.
+        limit: the most bytes that the file may have.
 
     Raises:
         UserError: too large, not JSON, of another format, edited or damaged.
@@ -46,7 +47,7 @@ def read_sealed(path: Path, form: int) -> dict[str, Any]:
             raise UserError(f"{path}{text}; remake or pull it")
 
     size = path.stat().st_size
-    require(size <= MAX_BYTES, f" must be at most {MAX_BYTES} bytes, got {size}")
+    require(size <= limit, f" must have at most {limit} bytes, got {size}")
     try:
         content = json.loads(path.read_bytes())
     except (ValueError, RecursionError):

@@ -6,6 +6,7 @@ failed.  Imports: the groups of faults.
 """
 
 import argparse
+import json
 import os
 import platform
 import sys
@@ -42,18 +43,19 @@ MATRIX: dict[Callable[[Ground, int], Row], int] = {
 }
 
 
-def run_matrix(ground: Ground, only: list[str]) -> list[dict]:
-    """A row for every fault of MATRIX, or for those named `only`."""
-    rows = []
+def run_matrix(ground: Ground, names: list[str]) -> dict[str, dict]:
+    """The rows of the faults of these names."""
+    rows = {}
     for fault, trials in MATRIX.items():
-        if only and fault.__name__ not in only:
-            continue
-        began = time.monotonic()
-        row = fault(ground, trials).to_json() | {"seconds": round(time.monotonic() - began, 1)}
-        rows.append(row)
-        print(f"{row['fault']}: {row['not_run'] or row['outcomes']}; {row['detail']}; {row['seconds']} s", flush=True)
-        for complaint in row["complaints"][:5]:
-            print(f"    {complaint}", flush=True)
+        if fault.__name__ in names:
+            began = time.monotonic()
+            row = fault(ground, trials).to_json() | {"seconds": round(time.monotonic() - began, 1)}
+            rows[fault.__name__] = row
+            print(
+                f"{row['fault']}: {row['not_run'] or row['outcomes']}; {row['detail']}; {row['seconds']} s", flush=True
+            )
+            for complaint in row["complaints"][:5]:
+                print(f"    {complaint}", flush=True)
     return rows
 
 
@@ -67,24 +69,28 @@ def write_table(rows: list[dict]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", default=[], choices=[fault.__name__ for fault in MATRIX])
-    only = parser.parse_args().only
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        rows = run_matrix(lay_ground(Path(folder) / "ground"), only)
-    bad = sum(row["outcomes"]["silent"] + row["outcomes"]["failed"] for row in rows)
+def publish(rows: dict[str, dict]) -> None:
+    """Write `rows` to OUTPUT, beside those of other faults that are there, and all of them to the page."""
+    if OUTPUT.exists():
+        rows = json.loads(OUTPUT.read_text(encoding="utf-8"))["rows"] | rows
+    rows = {fault.__name__: rows[fault.__name__] for fault in MATRIX if fault.__name__ in rows}
     machine = {"system": platform.system(), "cores": os.cpu_count(), "python": platform.python_version()}
-    report = {"machine": machine, "seconds": round(time.monotonic() - began), "rows": rows}
-    print(f"{sum(row['trials'] for row in rows)} trials, {bad} silent or failed, {report['seconds']} s")
-    if not only:
-        OUTPUT.parent.mkdir(exist_ok=True)
-        write_json(OUTPUT, report)
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        with publish_file(PAGE) as temporary:
-            text = f"{before}{BEGIN}{write_table(rows)}{END}{rest.partition(END)[2]}"
-            temporary.write_text(text, encoding="utf-8")
+    write_json(OUTPUT, {"machine": machine, "rows": rows})
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    text = f"{before}{BEGIN}{write_table(list(rows.values()))}{END}{rest.partition(END)[2]}"
+    with publish_file(PAGE) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    every = [fault.__name__ for fault in MATRIX]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", default=every, choices=every, help="these alone; other rows stay")
+    with tempfile.TemporaryDirectory() as folder:
+        rows = run_matrix(lay_ground(Path(folder) / "ground"), parser.parse_args().only)
+    publish(rows)
+    bad = sum(row["outcomes"]["silent"] + row["outcomes"]["failed"] for row in rows.values())
+    print(f"{sum(row['trials'] for row in rows.values())} trials, {bad} silent or failed")
     sys.exit(1 if bad else 0)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -18,6 +19,7 @@ def copy(project, tmp_path):
     """The project, its teacher due anew: another rank, more epochs, many small parts."""
     checkout = project.at(tmp_path / "project")
     subprocess.run(["cp", "--archive", project.folder, checkout.folder], check=True)
+    shutil.rmtree(checkout.folder / "work")  # what the first teacher was staged in
     checkout.edit("{rank: 8, alpha: 16, train_embeddings: true, epochs: 2,", "{rank: 4, alpha: 16, epochs: 4,")
     checkout.edit("{rows_per_part: 256}", "{rows_per_part: 16}")
     return checkout
