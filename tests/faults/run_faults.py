@@ -44,7 +44,7 @@ MATRIX: dict[Callable[[Ground, int], Row], int] = {
 
 
 def run_matrix(ground: Ground, names: list[str]) -> dict[str, dict]:
-    """The rows of the faults of these names."""
+    """The rows of the faults of these names, each published as it comes."""
     rows = {}
     for fault, trials in MATRIX.items():
         if fault.__name__ in names:
@@ -56,6 +56,7 @@ def run_matrix(ground: Ground, names: list[str]) -> dict[str, dict]:
             )
             for complaint in row["complaints"][:5]:
                 print(f"    {complaint}", flush=True)
+            publish(rows)
     return rows
 
 
@@ -88,7 +89,6 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=every, choices=every, help="these alone; other rows stay")
     with tempfile.TemporaryDirectory() as folder:
         rows = run_matrix(lay_ground(Path(folder) / "ground"), parser.parse_args().only)
-    publish(rows)
     bad = sum(row["outcomes"]["silent"] + row["outcomes"]["failed"] for row in rows.values())
     print(f"{sum(row['trials'] for row in rows.values())} trials, {bad} silent or failed")
     sys.exit(1 if bad else 0)
