@@ -40,11 +40,6 @@ class Row:
         """Trials that were made."""
         return self.outcomes.total()
 
-    @property
-    def sound(self) -> bool:
-        """No trial was silent or failed; a fault that was not run is not sound."""
-        return self.trials > 0 and not self.outcomes["silent"] and not self.outcomes["failed"]
-
     def to_json(self) -> dict[str, Any]:
         """All of it, with a count for every outcome."""
         counts = {outcome: self.outcomes[outcome] for outcome in OUTCOMES}

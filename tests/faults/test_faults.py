@@ -3,30 +3,9 @@
 import pytest
 
 from teacher_cache.errors import UserError
-from tests.faults import damage, interruptions, surroundings
 from tests.faults.outcomes import Row, judge
 from tests.faults.run_faults import MATRIX, write_table
 from tests.faults.subject import Ground, lay_ground
-
-FEW = {
-    interruptions.kill_captures: 3,
-    interruptions.kill_finetunes: 1,
-    interruptions.kill_ranks: 1,
-    interruptions.race_writers: 1,
-    interruptions.spread_over_processes: 1,
-    surroundings.fill_disk: 1,
-    surroundings.fill_disk_in_finetune: 1,
-    surroundings.write_read_only: 1,
-    surroundings.remove_inputs: 2,
-    damage.flip_bits: 60,
-    damage.truncate_parts: 10,
-    damage.remove_files: 4,
-    damage.swap_parts: 6,
-    damage.edit_manifest: 20,
-    damage.forge_manifest: 20,
-    damage.take_foreign_cache: 2,
-    damage.damage_staging: 2,
-}
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +15,12 @@ def ground(tmp_path_factory) -> Ground:
 
 @pytest.mark.parametrize("fault", MATRIX, ids=lambda fault: fault.__name__)
 def test_a_fault_ends_in_a_clear_error_or_a_correct_result(ground, fault):
-    row = fault(ground, FEW[fault])
+    _, trials = MATRIX[fault]
+    row = fault(ground, trials)
     if row.not_run:
         pytest.skip(row.not_run)
     assert row.complaints == []
-    assert row.trials == FEW[fault]
+    assert row.trials == trials
     assert row.outcomes["silent"] == row.outcomes["failed"] == 0
 
 
