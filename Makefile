@@ -5,7 +5,7 @@ PEERS := .venv-peers
 INSTALLED := $(VENV)/installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro student test bench lint report
+.PHONY: repro student test faults bench lint report
 
 repro: $(INSTALLED)  ## run the whole pipeline on what params.yaml says
 	dvc repro
@@ -16,6 +16,9 @@ student: $(VENV)/installed-student  ## pull a shared teacher, train students aga
 
 test: lint  ## check the code and run all tests
 	pytest
+
+faults: $(INSTALLED)  ## do to captures and caches what can happen to them, and count how it ends
+	python -m tests.faults.run_faults
 
 lint: $(INSTALLED)  ## format, lint, types, walls between the packages
 	ruff format --check

@@ -1,7 +1,7 @@
 """How every command and stage starts and ends: one-line errors, exit codes, a record of time and memory.
 
-In: a click command.  Out: run(), require(), PATH, write_record(), measure_run(), is_main_process().
-Imports: click, psutil; no torch, no jax.
+In: a click command.  Out: run(), require(), PATH, USER_ERRORS, write_record(), measure_run(), is_main_process().
+Imports: click, psutil, safetensors; no torch, no jax.
 """
 
 import logging
@@ -18,12 +18,15 @@ from typing import Any, TypeVar
 
 import click
 import psutil
+from safetensors import SafetensorError
 
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
 
 # Exit codes: 0 done, 1 a fault of ours (with a traceback), 2 something the user can put right, 130 interrupted.
 EXIT_USER = 2
+# What is no fault of ours. Where a disk is full, safetensors has an exception of its own.
+USER_ERRORS = (UserError, OSError, SafetensorError)
 EXIT_INTERRUPTED = 130
 
 Function = TypeVar("Function", bound=Callable[..., None])
@@ -51,7 +54,7 @@ def run(command: click.Command, name: str) -> None:
         # The reader of our output has gone; nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_USER)
-    except (UserError, OSError) as error:
+    except USER_ERRORS as error:
         if debug:
             raise
         print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)

@@ -25,7 +25,8 @@ from student_jax.features import link_embedder
 from student_jax.model import Parameters, initialise_parameters, name_arrays
 from student_jax.train import EpochResult, Training
 from teacher_cache.errors import UserError
-from teacher_cache.publish import publish_file, write_json
+from teacher_cache.publish import publish_file
+from teacher_cache.sealed import read_sealed, write_sealed
 
 FORMAT = 1
 TENSORS, DESCRIPTION, CURVES = "student.safetensors", "student.json", "curves.csv"
@@ -107,7 +108,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     with publish_file(folder / TENSORS) as temporary:
         temporary.write_bytes(data)
     content = {"format": FORMAT, "sha256": hashlib.sha256(data).hexdigest(), **asdict(checkpoint.description)}
-    write_json(folder / DESCRIPTION, content)
+    write_sealed(folder / DESCRIPTION, content)
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
@@ -128,7 +129,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         arrays = safetensors.numpy.load(data)
     except FileNotFoundError:
         raise UserError(f"{path} must exist; run the stage train_student or `dvc pull`") from None
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:  # KeyError: a type that NumPy does not have
         raise UserError(f"{path} cannot be read as safetensors: {error}; retrain or pull it") from None
     return Checkpoint(description, _arrange(arrays, description, path))
 
@@ -150,10 +151,9 @@ def read_curves(path: Path) -> list[EpochResult]:
 
 def _read_description(path: Path) -> tuple[Description, str]:
     try:
-        content = json.loads(path.read_bytes())
-        form, sha256 = content.pop("format"), content.pop("sha256")
-        if form != FORMAT:
-            raise UserError(f"{path}: format must be {FORMAT}, got {form}")
+        content = read_sealed(path, FORMAT)
+        del content["format"]
+        sha256 = content.pop("sha256")
         # By way of JSON, where strict mode takes lists and numbers as they are written and no others.
         description = TypeAdapter(Description).validate_json(json.dumps(content))
     except FileNotFoundError:
@@ -172,8 +172,13 @@ def _read_description(path: Path) -> tuple[Description, str]:
 
 def _arrange(arrays: Mapping[str, np.ndarray], description: Description, path: Path) -> Parameters:
     """`arrays` as Parameters, refused unless names, shapes and types are those of the described student."""
-    config = description.config
-    draw = initialise_parameters(config, description.dimensions, len(description.labels), np.random.default_rng(0))
+    config, circuit = description.config, description.config.circuit
+    size, held = max(description.dimensions, circuit.layers) * circuit.qubits, sum(a.size for a in arrays.values())
+    if size > held:  # before as much is allocated
+        raise UserError(f"{path} must hold at least {size} numbers for {DESCRIPTION}, got {held}; retrain or pull both")
+    # Scales do not change shapes, and extreme ones cannot be drawn with.
+    plain = StudentConfig(circuit=circuit, precision=config.precision)
+    draw = initialise_parameters(plain, description.dimensions, len(description.labels), np.random.default_rng(0))
     expected = {name: (len(description.seeds), *array.shape) for name, array in name_arrays(draw).items()}
     if set(arrays) != set(expected):
         raise UserError(f"{path}: tensors must be {sorted(expected)}, got {sorted(arrays)}")

@@ -24,9 +24,10 @@ from safetensors import SafetensorError
 
 from student_jax.config import EmbedConfig
 from teacher_cache.errors import UserError
-from teacher_cache.publish import publish_file, write_json
+from teacher_cache.publish import publish_file
 from teacher_cache.reader import ids_to_numpy
 from teacher_cache.schema import features_schema, require_schema
+from teacher_cache.sealed import read_sealed, write_sealed
 
 if TYPE_CHECKING:  # scikit-learn and tokenizers take seconds to import, and who reads features needs neither
     from student_jax.embedders.corpus import CorpusEmbedding
@@ -65,7 +66,7 @@ class Embedder:
         data = safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in tensors.items()})
         with publish_file(folder / TENSORS) as temporary:
             temporary.write_bytes(data)
-        write_json(
+        write_sealed(
             folder / DESCRIPTION,
             {
                 "format": FORMAT,
@@ -116,9 +117,7 @@ def read_config(folder: Path) -> EmbedConfig:
     """
     try:
         # By way of JSON, where pydantic's strict mode takes values as they are written and no others.
-        return TypeAdapter(EmbedConfig).validate_json(
-            json.dumps(json.loads((folder / DESCRIPTION).read_bytes())["config"])
-        )
+        return TypeAdapter(EmbedConfig).validate_json(json.dumps(read_sealed(folder / DESCRIPTION, FORMAT)["config"]))
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} must exist; run the embed stage or `dvc pull`") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -134,14 +133,16 @@ def load_embedder(folder: Path, encoder: "Encoder | None" = None) -> Embedder:
         UserError: a file is missing, damaged or of another format, or features of kind encoder without an encoder.
     """
     try:
-        content = json.loads((folder / DESCRIPTION).read_bytes())
-        if content["format"] != FORMAT:
-            raise UserError(f"{folder / DESCRIPTION}: format must be {FORMAT}, got {content['format']}")
+        content = read_sealed(folder / DESCRIPTION, FORMAT)
         data = (folder / TENSORS).read_bytes()
         if hashlib.sha256(data).hexdigest() != content["sha256"]:
             raise UserError(f"{folder / TENSORS} must be the file that {DESCRIPTION} names; remake or pull both")
+        tensors = safetensors.numpy.load(data)
+        for name, array in tensors.items():
+            if array.dtype.kind != "f" or not np.isfinite(array).all():
+                raise ValueError(f"{name} must hold finite numbers, got {array.dtype}")
         config = read_config(folder)
-        return Embedder(config, _restore(config, safetensors.numpy.load(data), content, encoder))
+        return Embedder(config, _restore(config, tensors, content, encoder))
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} must exist; run the embed stage or `dvc pull`") from None
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:

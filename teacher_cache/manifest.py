@@ -1,11 +1,10 @@
 """The manifest: which teacher made a cache, from what, and the checksum of every part.
 
-In: a cache folder.  Out: Manifest, Part, read_manifest(), write_manifest(), require_identity(), fingerprint(),
+In: a cache folder.  Out: Manifest, Part, read_manifest(), write_manifest(), require_identity(),
 fingerprint_examples().  Imports: pyarrow, the standard library.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,13 +14,14 @@ from typing import Any
 import pyarrow as pa
 
 from teacher_cache.errors import UserError
-from teacher_cache.publish import write_json
+from teacher_cache.sealed import fingerprint, read_sealed, write_sealed
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-# A manifest holds about 150 bytes a part; this bounds what an edited file can make a reader allocate.
-MAX_MANIFEST_BYTES = 64 << 20
-MAX_PART_BYTES = 4 << 30
+# What a forged file can make a reader allocate: a manifest holds about 200 bytes a part; a part is bounded as it is on
+# disk and as it is in memory.
+MAX_MANIFEST_BYTES = 16 << 20
+MAX_PART_BYTES = 1 << 30
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -38,7 +38,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All of manifest.json.
+    """All of manifest.json but its seal.
 
     `identity` holds whatever can change a number: fingerprints of the examples, tokenizer, base weights and adapter,
     prompt, max length, padding, dtype, merging, batch geometry. `quality` maps a split to the teacher's accuracy,
@@ -71,12 +71,6 @@ def part_name(index: int) -> str:
     return f"part-{index:05d}.parquet"
 
 
-def fingerprint(content: Any) -> str:
-    """SHA-256 of `content` as canonical JSON: sorted keys, no spaces, no NaN."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def fingerprint_examples(batches: Iterable[pa.RecordBatch]) -> str:
     """SHA-256 over the ordered ids, splits, labels and texts of `batches` (schema EXAMPLES), however they are cut."""
     digest = hashlib.sha256()
@@ -97,27 +91,21 @@ def hash_file(path: Path) -> str:
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
     """Publish `manifest` in `folder`; this makes the folder a cache."""
-    write_json(folder / MANIFEST, asdict(manifest))
+    write_sealed(folder / MANIFEST, asdict(manifest))
 
 
 def read_manifest(folder: Path) -> Manifest:
     """Read and check the manifest of `folder`; the parts themselves are not opened.
 
     Raises:
-        UserError: no manifest, not JSON, another format, or a field that breaks its rule.
+        UserError: no manifest, not JSON, another format, edited, or a field that breaks its rule.
     """
     path = folder / MANIFEST
     if not path.is_file():
         raise UserError(
             f"{folder} is not a teacher cache: it has no {MANIFEST}; run `dvc repro cache_teacher` or `dvc pull`"
         )
-    if path.stat().st_size > MAX_MANIFEST_BYTES:
-        raise UserError(f"{path} must be at most {MAX_MANIFEST_BYTES} bytes, got {path.stat().st_size}")
-    try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        raise UserError(f"{path} must be JSON: it is damaged; remake or pull the cache") from None
-    return _parse(content, path)
+    return _parse(read_sealed(path, FORMAT, MAX_MANIFEST_BYTES), path)
 
 
 def require_identity(manifest: Manifest, expected: Mapping[str, Any], folder: Path) -> None:
@@ -142,19 +130,15 @@ def require_identity(manifest: Manifest, expected: Mapping[str, Any], folder: Pa
             raise UserError(f"{folder} is another teacher's cache: {name} must be {value!r}, got {found!r}")
 
 
-def _parse(content: Any, path: Path) -> Manifest:
+def _parse(content: Mapping[str, Any], path: Path) -> Manifest:
     def require(rule: bool, text: str) -> None:
         if not rule:
             raise UserError(f"{path}: {text}; the manifest was edited or damaged")
 
     names = set(Manifest.__dataclass_fields__)
-    require(isinstance(content, dict), "it must hold a JSON object")
-    require(content.get("format") == FORMAT, f"format must be {FORMAT}, got {str(content.get('format'))[:40]}")
     require(set(content) == names, f"its keys must be {sorted(names)}")
-    require(_is_count(content["rows"]), "rows must be a whole number >= 0")
-    require(
-        _is_count(content["rows_per_part"]) and content["rows_per_part"] > 0, "rows_per_part must be a whole number > 0"
-    )
+    for name in ("rows", "rows_per_part"):
+        require(_is_count(content[name]) and content[name] > 0, f"{name} must be a whole number > 0")
     require(
         _is_count(content["hidden"]) and content["hidden"] <= 1 << 20, "hidden must be a whole number from 0 to 2**20"
     )
@@ -168,6 +152,7 @@ def _parse(content: Any, path: Path) -> Manifest:
     )
     require(2 <= len(set(labels)) == len(labels) <= 1 << 16, "labels must be 2 or more different names")
     require(isinstance(content["parts"], list), "parts must be a list")
+    row_bytes = 8 * len(labels) + 2 * content["hidden"]
     parts = []
     for index, part in enumerate(content["parts"]):
         require(
@@ -183,6 +168,9 @@ def _parse(content: Any, path: Path) -> Manifest:
         require(
             isinstance(part["sha256"], str) and _SHA256.fullmatch(part["sha256"]) is not None,
             f"part {index}: sha256 must be 64 hex digits",
+        )
+        require(
+            part["rows"] * row_bytes <= MAX_PART_BYTES, f"part {index} must fit in {MAX_PART_BYTES} bytes of memory"
         )
         parts.append(Part(**part))
     require(sum(part.rows for part in parts) == content["rows"], "the parts' rows must add up to rows")

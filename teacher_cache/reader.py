@@ -71,16 +71,21 @@ class Cache:
         return rows
 
     def _read_part(self, part: Part) -> CacheRows:
-        path = self.folder / part.name
+        path, classes = self.folder / part.name, len(self.manifest.labels)
         data = read_part_bytes(path, part)
         try:
-            table = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read()
-        except (pa.ArrowException, OSError) as error:
-            raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}; remake or pull the cache") from None
-        require_schema(table.schema, cache_schema(len(self.manifest.labels), self.manifest.hidden), path)
-        if table.num_rows != part.rows:
-            raise UserError(f"{path} must have {part.rows} rows, got {table.num_rows}")
-        return _to_rows(table, len(self.manifest.labels), path)
+            file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+            # Before anything of the file's own counts is allocated.
+            require_schema(file.schema_arrow, cache_schema(classes, self.manifest.hidden), path)
+            _require_rows(file.metadata.num_rows, part, path)
+            table = file.read()
+            _require_rows(table.num_rows, part, path)
+            table.validate(full=True)
+            return _to_rows(table, classes, path)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise UserError(
+                f"{path} cannot be read: {' '.join(str(error).split())[:200]}; remake or pull the cache"
+            ) from None
 
 
 def open_cache(folder: Path, expected: Mapping[str, Any]) -> Cache:
@@ -120,6 +125,11 @@ def _require_size(path: Path, part: Part) -> None:
         raise UserError(f"{path} must have {part.bytes} bytes, got {path.stat().st_size}; remake or pull the cache")
 
 
+def _require_rows(found: int, part: Part, path: Path) -> None:
+    if found != part.rows:
+        raise UserError(f"{path} must have {part.rows} rows, got {found}")
+
+
 def _to_rows(table: pa.Table, classes: int, path: Path) -> CacheRows:
     if any(column.null_count for column in table.columns):
         raise UserError(f"{path} must have no nulls")
@@ -155,7 +165,10 @@ def _matrix(table: pa.Table, name: str) -> np.ndarray:
     column = table[name].combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0)
-    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
+    values = column.flatten()
+    if values.null_count:
+        raise ValueError(f"{name} must have no nulls")
+    return values.to_numpy(zero_copy_only=False).reshape(len(column), -1)
 
 
 def _splits(column: pa.ChunkedArray, path: Path) -> np.ndarray:

@@ -25,9 +25,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from teacher_cache.errors import UserError
-from teacher_cache.manifest import FORMAT, Manifest, Part, fingerprint, hash_file, part_name, write_manifest
+from teacher_cache.manifest import (
+    FORMAT,
+    MAX_PART_BYTES,
+    Manifest,
+    Part,
+    hash_file,
+    part_name,
+    write_manifest,
+)
 from teacher_cache.publish import publish_file, publish_folder, write_json
 from teacher_cache.schema import cache_schema
+from teacher_cache.sealed import fingerprint
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,8 @@ class Staging:
         table = pa.table(dict(columns), schema=cache_schema(len(self.job.labels), self.job.hidden))
         if table.num_rows != self.job.rows_of(index):
             raise ValueError(f"part {index} must have {self.job.rows_of(index)} rows, got {table.num_rows}")
+        if table.nbytes > MAX_PART_BYTES:
+            raise UserError(f"a part must have at most {MAX_PART_BYTES} bytes, got {table.nbytes}; lower rows_per_part")
         path = self._part(index)
         with publish_file(path) as temporary:
             pq.write_table(table, temporary, compression="zstd", use_dictionary=["split"], write_page_checksum=True)
@@ -167,8 +178,11 @@ def lock_job(work: Path) -> Iterator[None]:
         yield
 
 
-def remove_other_stagings(staging: Staging) -> None:
-    """Remove what earlier jobs of this cache left behind; call it under the lock."""
-    for path in staging.folder.parent.iterdir():
-        if path.is_dir() and path != staging.folder:
+def remove_leftovers(staging: Staging, folder: Path) -> None:
+    """Remove what earlier jobs and killed runs of the cache in `folder` left behind; call it under the lock."""
+    others = [path for path in staging.folder.parent.iterdir() if path.is_dir() and path != staging.folder]
+    for path in [*others, *staging.folder.glob("*/.*"), *folder.parent.glob(f".{folder.name}.*")]:
+        if path.is_dir():
             shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -67,13 +67,21 @@ class CorpusEmbedding:
     def from_content(
         cls, config: EmbedConfig, tensors: Mapping[str, np.ndarray], content: Mapping[str, Any]
     ) -> "CorpusEmbedding":
-        """The embedding that `to_content` described."""
+        """The embedding that `to_content` described.
+
+        Raises:
+            ValueError: terms and tensors do not belong together.
+        """
         words, characters = _build_vectorizers(config)
         vectorizers = (
-            _set_terms(words, content["terms"]["words"], tensors["idf.words"]),
-            _set_terms(characters, content["terms"]["characters"], tensors["idf.characters"]),
+            _restore_terms(words, content["terms"]["words"], tensors["idf.words"]),
+            _restore_terms(characters, content["terms"]["characters"], tensors["idf.characters"]),
         )
-        return cls(vectorizers, tensors["projection"], content["weighted"])
+        projection = tensors["projection"]
+        terms = sum(len(vectorizer.vocabulary) for vectorizer in vectorizers)
+        if projection.ndim != 2 or len(projection) != terms:
+            raise ValueError(f"projection must have {terms} rows, got {projection.shape}")
+        return cls(vectorizers, projection, content["weighted"])
 
 
 def fit_corpus(config: EmbedConfig, texts: Sequence[str], labels: Sequence[int] | None) -> CorpusEmbedding:
@@ -160,6 +168,14 @@ def _fit_terms(
     weight = np.ones(present.shape[1]) if labels is None else weigh_terms(present, labels)
     heavy = np.sort(np.argsort(-weight * np.sqrt(present.sum(axis=0)), kind="stable")[:max_terms])
     return _set_terms(vectorizer, vectorizer.get_feature_names_out()[heavy], vectorizer.idf_[heavy]), weight[heavy]
+
+
+def _restore_terms(vectorizer: TfidfVectorizer, terms: Any, idf: np.ndarray) -> TfidfVectorizer:
+    if not isinstance(terms, list) or not terms or not all(isinstance(term, str) for term in terms):
+        raise ValueError("terms must be a list of texts")
+    if len(set(terms)) != len(terms) or idf.shape != (len(terms),):
+        raise ValueError(f"terms must be different and have one idf each, got {len(terms)} and {idf.shape}")
+    return _set_terms(vectorizer, terms, idf)
 
 
 def _set_terms(vectorizer: TfidfVectorizer, terms: Sequence[str], idf: np.ndarray) -> TfidfVectorizer:

@@ -53,8 +53,15 @@ class EncoderEmbedding:
 
     @classmethod
     def from_content(cls, encoder: Encoder, tensors: Mapping[str, np.ndarray]) -> "EncoderEmbedding":
-        """The embedding that `to_content` described, with its encoder."""
-        return cls(tensors["mean"], tensors["scale"], encoder)
+        """The embedding that `to_content` described, with its encoder.
+
+        Raises:
+            ValueError: the tensors are not those of an encoder's features.
+        """
+        mean, scale = tensors["mean"], tensors["scale"]
+        if mean.ndim != 1 or scale.shape != (1,):
+            raise ValueError(f"mean and scale must be (dimensions,) and (1,), got {mean.shape} and {scale.shape}")
+        return cls(mean, scale, encoder)
 
 
 def fit_encoder(encoder: Encoder, texts: Sequence[str]) -> EncoderEmbedding:

@@ -49,8 +49,18 @@ class StaticEmbedding:
 
     @classmethod
     def from_content(cls, tensors: Mapping[str, np.ndarray], content: Mapping[str, Any]) -> "StaticEmbedding":
-        """The embedding that `to_content` described."""
-        return cls(Tokenizer.from_str(json.dumps(content["tokenizer"])), tensors["table"])
+        """The embedding that `to_content` described.
+
+        Raises:
+            ValueError: there is no such tokenizer, or it has tokens that the table does not have.
+        """
+        try:
+            tokenizer = Tokenizer.from_str(json.dumps(content["tokenizer"]))
+        except Exception as error:  # of tokenizers, which has no narrower one
+            raise ValueError(f"tokenizer: {error}") from None
+        table = tensors["table"]
+        _require_rows(tokenizer, table)
+        return cls(tokenizer, table)
 
 
 def fit_static(config: EmbedConfig, texts: Sequence[str]) -> StaticEmbedding:
@@ -68,6 +78,10 @@ def fit_static(config: EmbedConfig, texts: Sequence[str]) -> StaticEmbedding:
     tokenizer.no_padding()
     tokenizer.enable_truncation(config.max_length)
     table = read_table(folder)
+    try:
+        _require_rows(tokenizer, table)
+    except ValueError as error:
+        raise UserError(f"{folder}: {error}") from None
     shares = _count_tokens(tokenizer, texts, len(table))
     mean = (shares @ table).mean(axis=0)
     features = shares @ (table - mean)
@@ -91,6 +105,12 @@ def read_table(folder: Path) -> np.ndarray:
     if len(found) != 1:
         raise UserError(f"{folder} must hold one tensor whose name ends in {' or '.join(TABLES)}, got {len(found)}")
     return found[0].astype(np.float32)
+
+
+def _require_rows(tokenizer: Tokenizer, table: np.ndarray) -> None:
+    rows = max(tokenizer.get_vocab().values(), default=-1) + 1
+    if table.ndim != 2 or len(table) < rows:
+        raise ValueError(f"the embedding table must have a row for each of {rows} tokens, got shape {table.shape}")
 
 
 def _count_tokens(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> sp.csr_array:

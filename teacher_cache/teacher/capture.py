@@ -27,7 +27,7 @@ from teacher_cache.teacher.identity import hash_files
 from teacher_cache.teacher.inference import compute_logits, read_rows, require_finite, softmax, to_matrix
 from teacher_cache.teacher.predict import load_teacher, read_record
 from teacher_cache.teacher.progress import track
-from teacher_cache.writer import Job, Staging, lock_job, remove_other_stagings
+from teacher_cache.writer import Job, Staging, lock_job, remove_leftovers
 
 LIBRARIES = ("accelerate", "peft", "pyarrow", "tokenizers", "torch", "transformers")
 
@@ -62,7 +62,7 @@ def capture(request: Capture, work: Path, folder: Path) -> Manifest | None:
         return None
     with lock_job(work):
         staging = Staging(job, work, _makers())
-        remove_other_stagings(staging)
+        remove_leftovers(staging, folder)
         compute_parts(request, staging, state)
         state.wait_for_everyone()
         quality = measure_quality(staging)

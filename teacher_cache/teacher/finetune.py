@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,22 @@ from teacher_cache.teacher import checkpoint
 from teacher_cache.teacher.base import open_base
 from teacher_cache.teacher.classifier import ADAPTER_WEIGHTS, RECORD, attach_lora, load_classifier, write_adapter_config
 from teacher_cache.teacher.config import FinetuneConfig
+from teacher_cache.teacher.identity import hash_files
 from teacher_cache.teacher.threads import fix_threads
 from teacher_cache.teacher.tokenization import load_tokenizer, tokenize
 from teacher_cache.teacher.training import Split, Trainer
 
+LIBRARIES = ("accelerate", "peft", "tokenizers", "torch", "transformers")
+CODE = (
+    "batches.py",
+    "checkpoint.py",
+    "classifier.py",
+    "finetune.py",
+    "registry.py",
+    "schedule.py",
+    "tokenization.py",
+    "training.py",
+)
 AUTOCAST = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 
 
@@ -139,8 +152,11 @@ def _check_processes(accelerator: Accelerator) -> None:
 def _fingerprint(
     config: FinetuneConfig, identity: dict[str, Any], examples: pa.Table, labels: Sequence[str], seed: int
 ) -> str:
-    """Hash of all that decides the adapter: work of another job is never gone on with."""
-    digest = hashlib.sha256(json.dumps([asdict(config), identity, list(labels), seed], sort_keys=True).encode())
+    """Hash of all that decides the adapter, code and libraries too: work of another job is never gone on with."""
+    code = hash_files([Path(__file__).parent / name for name in CODE])
+    makers = [code, *(version(name) for name in LIBRARIES)]
+    content = [asdict(config), identity, list(labels), seed, makers]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     for name in ("split", "label", "text"):
         digest.update(json.dumps(examples[name].to_pylist()).encode())
     return digest.hexdigest()[:32]

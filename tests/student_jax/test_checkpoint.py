@@ -19,6 +19,7 @@ from student_jax.config import CircuitConfig, StudentConfig
 from student_jax.model import initialise_parameters
 from student_jax.train import EpochResult
 from teacher_cache.errors import UserError
+from teacher_cache.sealed import write_sealed
 
 CONFIG = StudentConfig(circuit=CircuitConfig(qubits=3, layers=2))
 
@@ -67,8 +68,11 @@ def test_the_same_student_gives_the_same_bytes(tmp_path):
 
 
 def edit(folder, **changes):
+    """Change fields and seal the description anew, as a forger would."""
     path = folder / "student.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    content = {**json.loads(path.read_text()), **changes}
+    del content["seal"]
+    write_sealed(path, content)
 
 
 def replace_tensors(folder, change):
@@ -86,8 +90,12 @@ def replace_tensors(folder, change):
     [
         (lambda folder: (folder / "student.json").unlink(), "student.json must exist; run the stage train_student"),
         (lambda folder: (folder / "student.safetensors").unlink(), "student.safetensors must exist"),
-        (lambda folder: (folder / "student.json").write_text("{"), "must describe a student"),
-        (lambda folder: (folder / "student.json").write_text("[]"), "must describe a student"),
+        (lambda folder: (folder / "student.json").write_text("{"), "must be a JSON object: it is damaged"),
+        (lambda folder: (folder / "student.json").write_text("[]"), "must be a JSON object: it is damaged"),
+        (
+            lambda folder: (folder / "student.json").write_text('{"format": 1}'),
+            "seal must be .* got None: it was edited",
+        ),
         (lambda folder: edit(folder, format=9), "format must be 1, got 9"),
         (lambda folder: edit(folder, labels=["only"]), "labels: List should have at least 2 items"),
         (lambda folder: edit(folder, selected=2), "selected must fit 2 seeds"),

@@ -18,6 +18,7 @@ from student_jax.config import EmbedConfig
 from student_jax.embedders.corpus import find_directions, weigh_terms
 from student_jax.features import fit_embedder, load_embedder, read_features, write_features
 from teacher_cache.errors import UserError
+from teacher_cache.sealed import write_sealed
 
 TEXTS = [f"{mood} {thing} number {k % 7}" for k, (mood, thing) in enumerate([("good", "film"), ("bad", "song")] * 20)]
 LABELS = [0, 1] * 20
@@ -177,7 +178,8 @@ def test_damaged_embedders_are_refused(tmp_path, damage):
     else:
         content = json.loads(description.read_text())
         content.update({"format": 99} if damage == "format" else {"config": {"kind": "pickle"}})
-        description.write_text(json.dumps(content))
+        del content["seal"]
+        write_sealed(description, content)
     with pytest.raises(UserError, match=r"must exist|must be the file|no readable embedder|format must be 1, got 99"):
         load_embedder(tmp_path)
 

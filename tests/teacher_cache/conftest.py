@@ -1,5 +1,6 @@
 """A small teacher cache, made without a teacher."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from teacher_cache.schema import SPLITS
+from teacher_cache.sealed import write_sealed
 from teacher_cache.writer import Job, Staging
 
 ROWS, ROWS_PER_PART, CLASSES = 25, 10, 3
@@ -51,6 +53,14 @@ def fill(staging: Staging) -> list[int]:
     for index in missing:
         staging.write_part(index, make_columns(staging.job, index))
     return missing
+
+
+def edit_manifest(folder, **changes):
+    """Change fields and seal the manifest anew, as a forger would."""
+    path = folder / "manifest.json"
+    content = {**json.loads(path.read_text()), **changes}
+    del content["seal"]
+    write_sealed(path, content)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Every part is checked before a number of it is used; a foreign or damaged cache is refused by name."""
 
 import json
-import random
 
 import numpy as np
 import pyarrow as pa
@@ -12,12 +11,7 @@ from teacher_cache.errors import UserError
 from teacher_cache.manifest import hash_file, read_manifest
 from teacher_cache.reader import ids_to_numpy, open_cache
 from teacher_cache.schema import SPLITS
-from tests.teacher_cache.conftest import make_columns, make_job
-
-
-def edit_manifest(folder, **changes):
-    path = folder / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+from tests.teacher_cache.conftest import edit_manifest, make_columns, make_job
 
 
 def test_rows_come_back_as_written(make_cache):
@@ -54,21 +48,6 @@ def test_fingerprint_ignores_versions_alone(make_cache):
     assert read_manifest(folder).fingerprint != fingerprint
 
 
-def test_one_flipped_bit_is_never_silent(make_cache):
-    folder = make_cache()
-    generator = random.Random(0)
-    for _ in range(60):
-        path = folder / f"part-0000{generator.randrange(3)}.parquet"
-        whole = path.read_bytes()
-        bit = generator.randrange(8 * len(whole))
-        data = bytearray(whole)
-        data[bit // 8] ^= 1 << bit % 8
-        path.write_bytes(data)
-        with pytest.raises(UserError, match=f"{path.name} is damaged: sha256 must be"):
-            open_cache(folder, {}).read()
-        path.write_bytes(whole)
-
-
 def test_page_checksums_stand_even_where_the_manifest_is_edited(make_cache):
     """Whoever rewrites the SHA-256 after a flip in a page is still refused."""
     folder = make_cache()
@@ -98,13 +77,6 @@ def test_a_missing_a_cut_and_a_left_over_part(make_cache):
     (folder / "part-00003.parquet").write_bytes(data)
     with pytest.raises(UserError, match=r"only its manifest's parts, got part-00003\.parquet too"):
         open_cache(folder, {})
-
-
-def test_a_part_of_another_cache_is_refused(make_cache):
-    ours, theirs = make_cache(), make_cache("other", teacher="fool", labels=("a", "b", "c"), rows_per_part=5)
-    (ours / "part-00002.parquet").write_bytes((theirs / "part-00001.parquet").read_bytes())
-    with pytest.raises(UserError, match=r"part-00002\.parquet"):
-        open_cache(ours, {}).read()
 
 
 def test_a_folder_without_a_manifest_is_no_cache(make_cache):
@@ -144,7 +116,7 @@ def test_an_edited_manifest_is_refused(make_cache, changes, message):
 def test_a_manifest_that_is_not_json(make_cache):
     folder = make_cache()
     (folder / "manifest.json").write_bytes(b"\xff{")
-    with pytest.raises(UserError, match="must be JSON"):
+    with pytest.raises(UserError, match="must be a JSON object: it is damaged"):
         open_cache(folder, {})
 
 

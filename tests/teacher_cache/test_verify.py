@@ -15,7 +15,7 @@ from teacher_cache.reader import open_cache
 from teacher_cache.schema import EXAMPLES
 from teacher_cache.verify import diff_caches, inspect_cache, verify_cache
 from teacher_cache.writer import Staging
-from tests.teacher_cache.conftest import MAKERS, QUALITY, make_columns, make_job
+from tests.teacher_cache.conftest import MAKERS, QUALITY, edit_manifest, make_columns, make_job
 
 
 def make_examples() -> pa.Table:
@@ -33,9 +33,9 @@ def rewrite(folder, index, name, change):
     column = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
     place = table.schema.get_field_index(name)
     pq.write_table(table.set_column(place, table.schema.field(name), column), path)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["parts"][index] |= {"sha256": hash_file(path), "bytes": path.stat().st_size}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    parts = json.loads((folder / "manifest.json").read_text())["parts"]
+    parts[index] |= {"sha256": hash_file(path), "bytes": path.stat().st_size}
+    edit_manifest(folder, parts=parts)
 
 
 def test_inspect_counts_every_row(make_cache):

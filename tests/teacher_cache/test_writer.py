@@ -1,4 +1,4 @@
-"""Staging: a killed run goes on, the finished bytes do not tell of it, one writer at a time."""
+"""Staging: what is finished is kept, the finished bytes do not tell of it, one writer at a time."""
 
 import os
 import signal
@@ -9,8 +9,7 @@ import textwrap
 import pytest
 
 from teacher_cache.errors import UserError
-from teacher_cache.reader import open_cache
-from teacher_cache.writer import Staging, lock_job, remove_other_stagings
+from teacher_cache.writer import Staging, lock_job, remove_leftovers
 from tests.teacher_cache.conftest import MAKERS, QUALITY, fill, make_columns, make_job
 
 
@@ -72,12 +71,18 @@ def test_another_job_reuses_nothing(tmp_path, change):
     assert other.find_missing() == list(range(other.job.parts))
 
 
-def test_other_code_reuses_nothing_and_the_old_staging_goes(tmp_path):
-    fill(Staging(make_job(), tmp_path, MAKERS))
-    other = Staging(make_job(), tmp_path, {"code": "2"})
+def test_other_code_reuses_nothing_and_what_was_left_behind_goes(tmp_path):
+    work = tmp_path / "work"
+    fill(Staging(make_job(), work, MAKERS))
+    other = Staging(make_job(), work, {"code": "2"})
     assert len(other.find_missing()) == 3
-    remove_other_stagings(other)
-    assert [path.name for path in tmp_path.iterdir()] == [other.folder.name]
+    part = other.write_part(0, make_columns(other.job, 0))
+    (other.folder / "parts" / f".{part.name}.12345678").touch()
+    (tmp_path / ".cache.12345678").mkdir()
+    remove_leftovers(other, tmp_path / "cache")
+    assert [path.name for path in work.iterdir()] == [other.folder.name]
+    assert [path.name for path in (other.folder / "parts").iterdir()] == [part.name]
+    assert [path.name for path in tmp_path.iterdir()] == ["work"]
 
 
 def test_an_unfinished_job_is_not_published(tmp_path):
@@ -116,29 +121,3 @@ def test_a_second_writer_is_refused_until_the_first_is_dead(tmp_path):
         first.wait()
     with lock_job(tmp_path):
         pass
-
-
-def test_a_kill_in_mid_capture_leaves_whole_parts(tmp_path, make_cache):
-    """A real process, killed as soon as its second part is there; the next run computes the third only."""
-    script = textwrap.dedent("""
-        import sys, time
-        from pathlib import Path
-        from tests.teacher_cache.conftest import MAKERS, make_columns, make_job
-        from teacher_cache.writer import Staging
-        staging = Staging(make_job(), Path(sys.argv[1]), MAKERS)
-        for index in (0, 1):
-            staging.write_part(index, make_columns(staging.job, index))
-        print("two", flush=True)
-        time.sleep(60)
-    """)
-    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "killed")], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    with process.stdout:
-        assert process.stdout.readline() == b"two\n"
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    staging = Staging(make_job(), tmp_path / "killed", MAKERS)
-    assert fill(staging) == [2]
-    staging.publish(tmp_path / "resumed", QUALITY, {"pyarrow": "1"})
-    assert read_bytes(tmp_path / "resumed") == read_bytes(make_cache())
-    assert open_cache(tmp_path / "resumed", {}).manifest.rows == 25

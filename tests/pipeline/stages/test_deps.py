@@ -17,6 +17,7 @@ PLUMBING = {
     "pipeline/entry.py",
     "teacher_cache/errors.py",
     "teacher_cache/publish.py",
+    "teacher_cache/sealed.py",
     "teacher_cache/teacher/progress.py",
 }
 
@@ -105,7 +106,7 @@ def test_student_jax_imports_without_torch():
 
 
 def test_the_caches_contract_imports_with_pyarrow_alone():
-    names = ("errors", "manifest", "publish", "quality", "reader", "schema", "writer")
+    names = ("errors", "manifest", "publish", "quality", "reader", "schema", "sealed", "writer")
     imports = "\n".join(f"import teacher_cache.{name}" for name in names)
     run_python(block("torch", "jax", "pydantic", "click", "safetensors", "sklearn", "ruamel") + imports)
 

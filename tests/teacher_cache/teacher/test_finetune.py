@@ -1,11 +1,9 @@
-"""Fine-tuning learns, stops, repeats, survives being killed and spreads over processes."""
+"""Fine-tuning learns, stops, repeats and spreads over processes. That it survives being killed is in tests/faults."""
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,33 +106,6 @@ def test_it_stops_when_validation_no_longer_improves(local_bases, tmp_path):
     examples = EXAMPLES.set_column(2, EXAMPLES.schema.field("label"), turned)
     record = tune(local_bases["llama"], tmp_path, replace(FAST, epochs=12, patience=2), examples)
     assert len(record["history"]) == record["best_epoch"] + 2 < 12
-
-
-def test_killed_and_started_again_it_ends_in_the_same_bytes(local_bases, tmp_path):
-    """SIGKILL in the middle of the third epoch; the second run goes on after the second one."""
-    changes = {"epochs": 5, "patience": 9}
-    tune(local_bases["llama"], tmp_path / "undisturbed", replace(FAST, **changes))
-    work, adapter = tmp_path / "work", tmp_path / "adapter"
-    adapter.mkdir()
-    command = [sys.executable, write_job(tmp_path / "job.py", **changes), local_bases["llama"], work, adapter]
-
-    process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while not list(work.glob("*/epoch-0002")):
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    assert not list(adapter.iterdir())
-    finished = {path: path.stat().st_mtime_ns for path in work.glob("*/epoch-*/model.safetensors")}
-    assert len(list(work.glob("*/epoch-0005"))) == 0
-
-    subprocess.run(command, env=environment(), check=True)
-    assert read_all(adapter) == read_all(tmp_path / "undisturbed" / "adapter")
-    for path, written in finished.items():
-        assert not path.exists() or path.stat().st_mtime_ns == written  # no finished epoch was computed again
 
 
 def test_work_of_another_job_is_not_gone_on_with(local_bases, tmp_path):
