@@ -14,8 +14,8 @@ repro: $(INSTALLED)  ## run the whole pipeline on what params.yaml says
 student: $(VENV)/installed-student  ## pull a shared teacher, train students against it; REMOTE=... names where, once
 	qdllm student $(if $(REMOTE),--remote '$(REMOTE)')
 
-test: lint  ## check the code and run all tests
-	pytest
+test: lint  ## check the code and run all tests, a file at a time on every core
+	pytest --numprocesses auto --dist loadfile
 
 faults: $(INSTALLED)  ## do to captures and caches what can happen to them, and count how it ends
 	python -m tests.faults.run_faults
