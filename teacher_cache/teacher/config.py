@@ -6,13 +6,22 @@ In: nothing.  Out: BaseConfig, FinetuneConfig, CaptureConfig, TeacherConfig.  Im
 from dataclasses import field
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Dtype = Literal["float32", "bfloat16", "float16"]
+
+
+def _require_order(layers: tuple[int, ...]) -> tuple[int, ...]:
+    if list(layers) != sorted(set(layers)):
+        raise ValueError("must be layer numbers in rising order")
+    return layers
+
+
+Layers = Annotated[tuple[Annotated[int, Field(ge=0)], ...], AfterValidator(_require_order)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -71,11 +80,16 @@ class FinetuneConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class CaptureConfig:
-    """One pass of the fine-tuned teacher over every example (stage `cache_teacher`)."""
+    """One pass of the fine-tuned teacher over every example (stage `cache_teacher`).
+
+    `hidden_layers` are those whose states, averaged over a text's tokens, are cached beside the logits: 0 is the
+    embeddings' output, L the last of L layers after the final norm.
+    """
 
     rows_per_part: Count = 2048
     tokens_per_batch: Count = 4096
     dtype: Dtype = "float32"
+    hidden_layers: Layers = ()
 
 
 @dataclass(frozen=True, config=STRICT)

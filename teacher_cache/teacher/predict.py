@@ -37,12 +37,25 @@ class Teacher:
         """Token ids of each text, put into the prompt and cut at `max_length`."""
         return tokenize(self.tokenizer, texts, self.max_length, self.prompt)
 
-    @torch.inference_mode()
     def logits(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Logits[rows, classes] of one batch, padded on the right; not checked for NaN."""
+        return self.answer(tokens, ())[0]
+
+    @torch.inference_mode()
+    def answer(
+        self, tokens: Sequence[Sequence[int]], layers: Sequence[int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float16] | None]:
+        """Logits[rows, classes] of one batch, and hidden[rows, layers x width], None without `layers`.
+
+        A layer's states are averaged over a text's own tokens, in float32. Nothing is checked for NaN.
+        """
         batch = pad_batch(tokens, self.tokenizer.pad_token_id, self.model.device)
         try:
-            return self.model(**batch).logits.float().cpu().numpy()
+            output = self.model(**batch, output_hidden_states=bool(layers))
+            mask = batch["attention_mask"][:, :, None]  # (rows, tokens, 1)
+            means = [(output.hidden_states[layer].float() * mask).sum(1) / mask.sum(1) for layer in layers]
+            hidden = torch.cat(means, dim=1).half().cpu().numpy() if layers else None
+            return output.logits.float().cpu().numpy(), hidden
         except torch.OutOfMemoryError:
             raise UserError(
                 f"the GPU's memory is too small for a batch of {batch['input_ids'].numel()} tokens; "

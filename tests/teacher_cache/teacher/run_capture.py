@@ -4,9 +4,11 @@ import json
 import sys
 from pathlib import Path
 
+from pipeline.params import parse
 from teacher_cache.teacher.capture import Capture, capture
 from teacher_cache.teacher.config import CaptureConfig
 
-task, teacher, config, *paths = sys.argv[1:]
+task, teacher, content, *paths = sys.argv[1:]
 examples, base, adapter, work, folder = map(Path, paths)
-capture(Capture(task, teacher, examples, base, adapter, CaptureConfig(**json.loads(config))), work, folder)
+config = parse(json.loads(content), CaptureConfig)
+capture(Capture(task, teacher, examples, base, adapter, config), work, folder)
