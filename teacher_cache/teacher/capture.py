@@ -31,6 +31,7 @@ from teacher_cache.teacher.identity import hash_files
 from teacher_cache.teacher.inference import compute_answers, read_rows, require_finite, softmax, to_matrix
 from teacher_cache.teacher.predict import Teacher, load_teacher, read_record
 from teacher_cache.teacher.progress import track
+from teacher_cache.teacher.sharding import is_sharded
 from teacher_cache.writer import Job, Staging, lock_job, remove_other_stagings
 
 LIBRARIES = ("accelerate", "peft", "pyarrow", "tokenizers", "torch", "transformers")
@@ -63,6 +64,8 @@ def capture(request: Capture, work: Path, folder: Path) -> Manifest | None:
     if not state.is_main_process:
         compute_parts(request, Staging(job, work, _makers()), state)
         state.wait_for_everyone()
+        if is_sharded():  # the main process's gate needs this one's slices too
+            load_teacher(request.base, request.adapter, request.config.dtype).lend()
         return None
     with lock_job(work):
         staging = Staging(job, work, _makers())
@@ -130,12 +133,13 @@ def compute_parts(request: Capture, staging: Staging, state: PartialState) -> No
     # Every process must have looked before any of them makes a part, or their shares would overlap.
     state.wait_for_everyone()
     own = missing[state.process_index :: state.num_processes]
-    if not own:
+    if not (missing if is_sharded() else own):
         return
     teacher = load_teacher(request.base, request.adapter, request.config.dtype)
     label = f"cache_teacher: {request.task}, {request.teacher}"
     for index in track(own, label, "part", state.is_main_process):
         staging.write_part(index, compute_part(request, teacher, staging.job, index))
+    teacher.lend()
 
 
 def compute_part(request: Capture, teacher: Teacher, job: Job, index: int) -> dict[str, pa.Array]:

@@ -58,6 +58,7 @@ def check_reload(
     rows = _spread(len(texts), ROWS)
     teacher = load_teacher(base, adapter, config.dtype)
     _require_same(teacher, [texts[row] for row in rows], {name: cached[name][rows] for name in cached}, config)
+    teacher.lend()
 
 
 def spot_check_cache(folder: Path, examples: pa.Table, base: Path, adapter: Path, rows: int) -> dict[str, float]:

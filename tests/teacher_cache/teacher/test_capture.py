@@ -103,10 +103,13 @@ def test_identity_names_all_that_made_it(request_, undisturbed):
     assert {"weights_sha256", "tokenizer_sha256"} <= set(identity["base"])
 
 
-def test_a_second_process_changes_no_byte(request_, undisturbed, tmp_path):
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    process = run_capture(request_, tmp_path / "work", tmp_path / "cache", launch)
-    _, errors = process.communicate(timeout=120)
+@pytest.mark.parametrize(("processes", "shard"), [(2, "0"), (3, "0"), (3, "1")])
+def test_more_processes_change_no_byte(request_, undisturbed, tmp_path, processes, shard):
+    """Of four parts, three processes have unequal shares; with QDLLM_SHARD they need each other for every batch."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    environment = os.environ | {"QDLLM_SHARD": shard, "OMP_NUM_THREADS": "1"}
+    process = run_capture(request_, tmp_path / "work", tmp_path / "cache", launch, env=environment)
+    _, errors = process.communicate(timeout=180)
     assert process.returncode == 0, errors
     assert read_bytes(tmp_path / "cache") == read_bytes(undisturbed)
 
