@@ -39,6 +39,8 @@ def make_base(config: LocalBase | HubBase, texts: Sequence[str], seed: int, fold
     else:
         checkpoint = _find_checkpoint(config.model, config.revision, ask_hub=True)
         source = {"kind": "hub", "model": config.model, "revision": config.revision, "dtype": config.dtype}
+        if config.quantization:
+            source["quantization"] = config.quantization
     write_json(folder / IDENTITY, source | describe_checkpoint(checkpoint))
 
 

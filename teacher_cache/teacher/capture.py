@@ -62,22 +62,36 @@ def capture(request: Capture, work: Path, folder: Path) -> Manifest | None:
     require_schema(pq.read_schema(request.examples), EXAMPLES, request.examples)
     job = plan_job(request)
     if not state.is_main_process:
-        compute_parts(request, Staging(job, work, _makers()), state)
+        compute_parts(request, open_staging(job, work), state)
         state.wait_for_everyone()
         if is_sharded():  # the main process's gate needs this one's slices too
             load_teacher(request.base, request.adapter, request.config.dtype).lend()
         return None
     with lock_job(work):
-        staging = Staging(job, work, _makers())
+        staging = open_staging(job, work)
         remove_other_stagings(staging)
         compute_parts(request, staging, state)
         state.wait_for_everyone()
-        quality = measure_quality(staging)
-        first = next(staging.iter_parts())
-        texts = read_rows(request.examples, 0, len(first)).column("text").to_pylist()
-        cached = {name: to_matrix(first[name]) for name in ("logits", "hidden") if name in first.column_names}
-        check_reload(request.base, request.adapter, request.config, texts, cached, quality)
-        return staging.publish(folder, quality, _versions())
+        return publish_cache(request, staging, folder)
+
+
+def open_staging(job: Job, work: Path) -> Staging:
+    """The parts of `job` in `work` that were made by this code with these libraries."""
+    return Staging(job, work, _makers())
+
+
+def publish_cache(request: Capture, staging: Staging, folder: Path) -> Manifest:
+    """Make `folder` the cache of the parts in `staging`, all of which are there, once the gate has let them pass.
+
+    Raises:
+        UserError: a teacher loaded from disk anew says otherwise.
+    """
+    quality = measure_quality(staging)
+    first = next(staging.iter_parts())
+    texts = read_rows(request.examples, 0, len(first)).column("text").to_pylist()
+    cached = {name: to_matrix(first[name]) for name in ("logits", "hidden") if name in first.column_names}
+    check_reload(request.base, request.adapter, request.config, texts, cached, quality)
+    return staging.publish(folder, quality, _versions())
 
 
 def plan_job(request: Capture) -> Job:
@@ -99,7 +113,7 @@ def plan_job(request: Capture) -> Job:
             "prompt": record["prompt"],
             "max_length": record["max_length"],
             "padding_side": "right",
-            "merged": True,
+            "merged": "quantization" not in record["base"],
             "dtype": request.config.dtype,
             "tokens_per_batch": request.config.tokens_per_batch,
             "device": "cuda" if torch.cuda.is_available() else "cpu",
@@ -186,6 +200,7 @@ def _makers() -> dict[str, str]:
         "batches.py",
         "capture.py",
         "classifier.py",
+        "quantization.py",
         "inference.py",
         "predict.py",
         "registry.py",

@@ -46,12 +46,14 @@ class HubBase:
     """A pretrained model: a hub id with its pinned revision (40 hex digits), or a local folder.
 
     `dtype` is that of its frozen weights in stage `finetune`, where half precision computes in half precision too.
+    `quantization` holds its matrices in fewer bits in both stages, and the adapter beside them instead of merged.
     """
 
     kind: Literal["hub"]
     model: Annotated[str, Field(min_length=1)]
     revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")] | None = None
     dtype: Dtype = "bfloat16"
+    quantization: Literal["8bit", "4bit"] | None = None
 
 
 BaseConfig = Annotated[LocalBase | HubBase, Field(discriminator="kind")]

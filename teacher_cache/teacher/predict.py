@@ -1,11 +1,10 @@
 """Base + adapter -> the fine-tuned teacher as one plain network that gives logits.
 
-In: the folders of stages base and finetune.  Out: load_teacher(), Teacher, read_record(), find_device().
+In: the folders of stages base and finetune.  Out: load_teacher(), Teacher, read_record().
 Imports: torch, transformers, peft.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from teacher_cache.errors import UserError
 from teacher_cache.teacher.base import open_base
 from teacher_cache.teacher.batches import pad_batch
 from teacher_cache.teacher.classifier import RECORD, load_classifier, merge_adapter
+from teacher_cache.teacher.device import find_device
 from teacher_cache.teacher.sharding import Turns, is_sharded, shard_model
 from teacher_cache.teacher.threads import fix_threads
 from teacher_cache.teacher.tokenization import load_tokenizer, tokenize
@@ -98,11 +98,12 @@ def load_teacher(base: Path, adapter: Path, dtype: str) -> Teacher:
             f"{adapter} must be fine-tuned from the base in {base}, got another's; run stage finetune again"
         )
     tokenizer = load_tokenizer(checkpoint)
-    model = load_classifier(checkpoint, tokenizer, len(record["labels"]), dtype, record["max_length"])
+    labels, quantization = tuple(record["labels"]), identity.get("quantization")
+    model = load_classifier(checkpoint, tokenizer, len(labels), dtype, record["max_length"], quantization)
     model = merge_adapter(model, adapter).eval()
-    facts = tokenizer, tuple(record["labels"]), record["max_length"], record["prompt"]
+    facts = tokenizer, labels, record["max_length"], record["prompt"]
     if not is_sharded():
-        return Teacher(model.to(find_device()), *facts)
+        return Teacher(model if quantization else model.to(find_device()), *facts)
     shard_model(model.requires_grad_(False), find_device())
     return Teacher(model, *facts, Turns(find_device()))
 
@@ -115,10 +116,3 @@ def read_record(adapter: Path) -> dict[str, Any]:
         raise UserError(f"{adapter / RECORD} must exist; run stage finetune") from None
     except ValueError:
         raise UserError(f"{adapter / RECORD} must be JSON; run stage finetune again") from None
-
-
-def find_device() -> torch.device:
-    """This process's GPU where there is one, else the CPU."""
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))

@@ -41,8 +41,10 @@ def shard_model(model: Any, device: torch.device) -> None:
     Every process must hold the same model, and call this.
 
     Raises:
-        UserError: the architecture does not say what its blocks are.
+        UserError: the architecture does not say what its blocks are, or the model is quantized.
     """
+    if getattr(model, "is_quantized", False):
+        raise UserError("QDLLM_SHARD must be 0 for a base with base.quantization, got 1: take one of the two")
     names = model._no_split_modules
     blocks = [module for module in model.modules() if type(module).__name__ in (names or ())]
     if not blocks:
