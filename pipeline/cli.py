@@ -16,6 +16,7 @@ from pipeline.commands.profile import profile
 from pipeline.commands.results import results
 from pipeline.commands.share import share
 from pipeline.commands.student import predict
+from pipeline.commands.teachers import teachers
 from pipeline.entry import run
 
 
@@ -36,7 +37,7 @@ def qdllm() -> None:
     """
 
 
-for command in (doctor, profile, plan, share, student, results, predict, draw, export, diagnose, cache):
+for command in (doctor, profile, teachers, plan, share, student, results, predict, draw, export, diagnose, cache):
     qdllm.add_command(command)
 
 

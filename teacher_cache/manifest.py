@@ -43,7 +43,7 @@ class Manifest:
     `identity` holds whatever can change a number: fingerprints of the examples, tokenizer, base weights and adapter,
     prompt, max length, padding, dtype, merging, batch geometry. `quality` maps a split to the teacher's accuracy,
     nll (nats), ece and mean entropy (nats). `versions` informs and is no part of the identity. `hidden` is the number
-    of float16 values of hidden states per row, 0 for none.
+    of float16 values of hidden states per row, 0 for none; identity says of which layers, how wide, and how pooled.
     """
 
     format: int
@@ -146,6 +146,7 @@ def _parse(content: Mapping[str, Any], path: Path) -> Manifest:
         require(isinstance(content[name], str), f"{name} must be text")
     for name in ("identity", "quality", "versions"):
         require(isinstance(content[name], dict), f"{name} must be an object")
+    require(_hidden_fits(content), "hidden must be the number of identity.hidden_layers times identity.hidden_width")
     labels = content["labels"]
     require(
         isinstance(labels, list) and all(isinstance(label, str) for label in labels), "labels must be a list of text"
@@ -175,6 +176,11 @@ def _parse(content: Mapping[str, Any], path: Path) -> Manifest:
         parts.append(Part(**part))
     require(sum(part.rows for part in parts) == content["rows"], "the parts' rows must add up to rows")
     return Manifest(**{**content, "labels": tuple(labels), "parts": tuple(parts)})
+
+
+def _hidden_fits(content: Mapping[str, Any]) -> bool:
+    layers, width = content["identity"].get("hidden_layers", []), content["identity"].get("hidden_width", 0)
+    return isinstance(layers, list) and _is_count(width) and content["hidden"] == len(layers) * width
 
 
 def _is_count(value: Any) -> bool:

@@ -70,6 +70,20 @@ class Cache:
             raise UserError(f"{self.folder}: every example must have one row, got {duplicates} more")
         return rows
 
+    def hidden_layer(self, rows: CacheRows, layer: int) -> np.ndarray:
+        """The pooled states of one layer: (rows, width) float16, a view into `rows`.
+
+        Raises:
+            UserError: the cache does not hold this layer.
+        """
+        layers = self.manifest.identity.get("hidden_layers", [])
+        if rows.hidden is None or layer not in layers:
+            raise UserError(
+                f"{self.folder} must hold the states of layer {layer}, got those of {layers or 'none'}; "
+                "set cache_teacher.hidden_layers"
+            )
+        return rows.hidden.reshape(len(rows.hidden), len(layers), -1)[:, layers.index(layer)]
+
     def _read_part(self, part: Part) -> CacheRows:
         path, classes = self.folder / part.name, len(self.manifest.labels)
         data = read_part_bytes(path, part)
@@ -143,6 +157,8 @@ def _to_rows(table: pa.Table, classes: int, path: Path) -> CacheRows:
     off = np.abs(matrix["probabilities"].sum(axis=1, dtype=np.float64) - 1).max()
     if not off <= SUM_TOLERANCE or not np.isfinite(matrix["logits"]).all():
         raise UserError(f"{path}: probabilities must add up to 1 within {SUM_TOLERANCE} and logits be finite")
+    if "hidden" in matrix and not np.isfinite(matrix["hidden"]).all():
+        raise UserError(f"{path}: hidden states must be finite, got NaN or infinity")
     return CacheRows(
         example_id=ids_to_numpy(table["example_id"]),
         split=_splits(table["split"], path),

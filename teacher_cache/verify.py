@@ -73,6 +73,7 @@ def verify_cache(folder: Path, examples: pa.Table | None) -> dict[str, Any]:
         "parts": len(cache.manifest.parts),
         "sha256": "ok",
         "softmax": "ok",
+        **({"hidden": "ok"} if cache.manifest.hidden else {}),
         "ids": "ok",
     }
     if examples is None:

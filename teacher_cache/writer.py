@@ -83,7 +83,11 @@ class Staging:
 
     def find_missing(self) -> list[int]:
         """The indices of the parts that are still to be computed; what is damaged is among them."""
-        return [index for index in range(self.job.parts) if self._finished(index) is None]
+        return [index for index in range(self.job.parts) if not self.has_part(index)]
+
+    def has_part(self, index: int) -> bool:
+        """Whether part `index` is finished and whole."""
+        return self._finished(index) is not None
 
     def write_part(self, index: int, columns: Mapping[str, pa.Array]) -> Part:
         """Publish part `index` with `columns`, one array for each column of the cache's schema.

@@ -38,11 +38,7 @@ def profile(name: str, data: Path | None, path: Path) -> None:
         point_to_files(content, data)
     elif data is not None:
         raise UserError(f"--data must go with the profile real, got {name}")
-    parse(content, Project, path=path)
-    text = StringIO()
-    yaml.dump(content, text)
-    with publish_file(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
+    save_params(content, path)
     click.echo(
         f"{path}: profile {name}, tasks {', '.join(content['tasks'])}, teachers {', '.join(content['teachers'])}"
     )
@@ -55,6 +51,19 @@ def make_yaml() -> YAML:
     yaml.width = WIDTH
     yaml.indent(mapping=2, sequence=4, offset=2)
     return yaml
+
+
+def save_params(content: Any, path: Path) -> None:
+    """Write what make_yaml() read and the caller changed, if it still is a project.
+
+    Raises:
+        UserError: a value breaks a rule; the file stays as it was.
+    """
+    parse(content, Project, path=path)
+    text = StringIO()
+    make_yaml().dump(content, text)
+    with publish_file(path) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8")
 
 
 def apply_overlay(content: Any, overlay: Any, path: Path, prefix: str = "") -> None:

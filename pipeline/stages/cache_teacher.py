@@ -12,15 +12,30 @@ from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block
 from teacher_cache.teacher.capture import Capture, capture
 from teacher_cache.teacher.config import CaptureConfig
+from teacher_cache.teacher.ray_capture import capture_with_ray
 
 
 @click.command()
 @require("task", "teacher")
 @require("data", "base", "adapter", "work", "cache", "record", kind=PATH)
-def main(task: str, teacher: str, data: Path, base: Path, adapter: Path, work: Path, cache: Path, record: Path) -> None:
+@click.option(
+    "--ray", "workers", type=click.IntRange(min=1), envvar="QDLLM_RAY", help="Capture on Ray, with as many workers."
+)
+def main(
+    task: str,
+    teacher: str,
+    data: Path,
+    base: Path,
+    adapter: Path,
+    work: Path,
+    cache: Path,
+    record: Path,
+    workers: int | None,
+) -> None:
     """Cache one fine-tuned teacher's distributions for every text of one task."""
     config = read_block(f"teacher.{teacher}.cache_teacher", CaptureConfig)
-    manifest = capture(Capture(task, teacher, data / "examples.parquet", base, adapter, config), work, cache)
+    request = Capture(task, teacher, data / "examples.parquet", base, adapter, config)
+    manifest = capture(request, work, cache) if workers is None else capture_with_ray(request, work, cache, workers)
     if manifest is not None:
         write_record(record, "cache_teacher", task=task, teacher=teacher)
 

@@ -1,6 +1,7 @@
 """Stage `base`: what a teacher starts from, and how the later stages open it.
 
-In: a LocalBase or HubBase.  Out: make_base() writes identity.json, and the weights of a local base; open_base().
+In: a LocalBase or HubBase.  Out: make_base() writes identity.json, and the weights of a local base; open_base(),
+find_base().
 Imports: torch and transformers only inside, where a local base is trained.
 """
 
@@ -38,6 +39,8 @@ def make_base(config: LocalBase | HubBase, texts: Sequence[str], seed: int, fold
     else:
         checkpoint = _find_checkpoint(config.model, config.revision, ask_hub=True)
         source = {"kind": "hub", "model": config.model, "revision": config.revision, "dtype": config.dtype}
+        if config.quantization:
+            source["quantization"] = config.quantization
     write_json(folder / IDENTITY, source | describe_checkpoint(checkpoint))
 
 
@@ -47,16 +50,7 @@ def open_base(base: Path) -> tuple[Path, dict[str, Any]]:
     Raises:
         UserError: no base was made there, or the checkpoint has changed since.
     """
-    try:
-        identity = json.loads((base / IDENTITY).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{base / IDENTITY} must exist; run stage base") from None
-    except ValueError:
-        raise UserError(f"{base / IDENTITY} must be JSON; run stage base again") from None
-    if identity["kind"] == "local":
-        checkpoint = base
-    else:
-        checkpoint = _find_checkpoint(identity["model"], identity["revision"], ask_hub=False)
+    checkpoint, identity = find_base(base)
     for name, found in describe_checkpoint(checkpoint).items():
         if found != identity[name]:
             raise UserError(
@@ -64,6 +58,23 @@ def open_base(base: Path) -> tuple[Path, dict[str, Any]]:
                 "run stage base again"
             )
     return checkpoint, identity
+
+
+def find_base(base: Path) -> tuple[Path, dict[str, Any]]:
+    """The checkpoint folder of a finished base and its identity, with which no byte was compared yet.
+
+    Raises:
+        UserError: no base was made there.
+    """
+    try:
+        identity = json.loads((base / IDENTITY).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{base / IDENTITY} must exist; run stage base") from None
+    except ValueError:
+        raise UserError(f"{base / IDENTITY} must be JSON; run stage base again") from None
+    if identity["kind"] == "local":
+        return base, identity
+    return _find_checkpoint(identity["model"], identity["revision"], ask_hub=False), identity
 
 
 def _find_checkpoint(model: str, revision: str | None, ask_hub: bool) -> Path:

@@ -11,22 +11,27 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from accelerate import PartialState
+from transformers import AutoConfig
 
+from teacher_cache.errors import UserError
 from teacher_cache.manifest import Manifest, fingerprint_examples
 from teacher_cache.quality import QualityTally
 from teacher_cache.schema import EXAMPLES, SPLITS, require_schema
+from teacher_cache.teacher.base import find_base
 from teacher_cache.teacher.config import CaptureConfig
 from teacher_cache.teacher.gate import check_reload, hash_adapter
 from teacher_cache.teacher.identity import hash_files
-from teacher_cache.teacher.inference import compute_logits, read_rows, require_finite, softmax, to_matrix
-from teacher_cache.teacher.predict import load_teacher, read_record
+from teacher_cache.teacher.inference import compute_answers, read_rows, require_finite, softmax, to_matrix
+from teacher_cache.teacher.predict import Teacher, load_teacher, read_record
 from teacher_cache.teacher.progress import track
+from teacher_cache.teacher.sharding import is_sharded
 from teacher_cache.writer import Job, Staging, lock_job, remove_leftovers
 
 LIBRARIES = ("accelerate", "peft", "pyarrow", "tokenizers", "torch", "transformers")
@@ -57,25 +62,42 @@ def capture(request: Capture, work: Path, folder: Path) -> Manifest | None:
     require_schema(pq.read_schema(request.examples), EXAMPLES, request.examples)
     job = plan_job(request)
     if not state.is_main_process:
-        compute_parts(request, Staging(job, work, _makers()), state)
+        compute_parts(request, open_staging(job, work), state)
         state.wait_for_everyone()
+        if is_sharded():  # the main process's gate needs this one's slices too
+            load_teacher(request.base, request.adapter, request.config.dtype).lend()
         return None
     with lock_job(work):
-        staging = Staging(job, work, _makers())
+        staging = open_staging(job, work)
         remove_leftovers(staging, folder)
         compute_parts(request, staging, state)
         state.wait_for_everyone()
-        quality = measure_quality(staging)
-        first = next(staging.iter_parts())
-        texts = read_rows(request.examples, 0, len(first)).column("text").to_pylist()
-        geometry = request.config.dtype, request.config.tokens_per_batch
-        check_reload(request.base, request.adapter, *geometry, texts, to_matrix(first["logits"]), quality)
-        return staging.publish(folder, quality, _versions())
+        return publish_cache(request, staging, folder)
+
+
+def open_staging(job: Job, work: Path) -> Staging:
+    """The parts of `job` in `work` that were made by this code with these libraries."""
+    return Staging(job, work, _makers())
+
+
+def publish_cache(request: Capture, staging: Staging, folder: Path) -> Manifest:
+    """Make `folder` the cache of the parts in `staging`, all of which are there, once the gate has let them pass.
+
+    Raises:
+        UserError: a teacher loaded from disk anew says otherwise.
+    """
+    quality = measure_quality(staging)
+    first = next(staging.iter_parts())
+    texts = read_rows(request.examples, 0, len(first)).column("text").to_pylist()
+    cached = {name: to_matrix(first[name]) for name in ("logits", "hidden") if name in first.column_names}
+    check_reload(request.base, request.adapter, request.config, texts, cached, quality)
+    return staging.publish(folder, quality, _versions())
 
 
 def plan_job(request: Capture) -> Job:
     """The job's identity: whatever of the inputs can change a number."""
     record = read_record(request.adapter)
+    hidden = _describe_hidden(request)
     file = pq.ParquetFile(request.examples)
     return Job(
         task=request.task,
@@ -83,7 +105,7 @@ def plan_job(request: Capture) -> Job:
         labels=tuple(record["labels"]),
         rows=file.metadata.num_rows,
         rows_per_part=request.config.rows_per_part,
-        hidden=0,
+        hidden=len(request.config.hidden_layers) * hidden.get("hidden_width", 0),
         identity={
             "examples": fingerprint_examples(file.iter_batches()),
             "base": record["base"],
@@ -91,12 +113,32 @@ def plan_job(request: Capture) -> Job:
             "prompt": record["prompt"],
             "max_length": record["max_length"],
             "padding_side": "right",
-            "merged": True,
+            "merged": "quantization" not in record["base"],
             "dtype": request.config.dtype,
             "tokens_per_batch": request.config.tokens_per_batch,
             "device": "cuda" if torch.cuda.is_available() else "cpu",
+            **hidden,
         },
     )
+
+
+def _describe_hidden(request: Capture) -> dict[str, Any]:
+    """The identity of the hidden states, empty where none are asked for.
+
+    Raises:
+        UserError: the base has no layer of such a number.
+    """
+    layers = request.config.hidden_layers
+    if not layers:
+        return {}
+    checkpoint, _ = find_base(request.base)
+    config = AutoConfig.from_pretrained(checkpoint).get_text_config()
+    if layers[-1] > config.num_hidden_layers:
+        raise UserError(
+            f"cache_teacher.hidden_layers must be from 0 to {config.num_hidden_layers}, the layers of the base, "
+            f"got {layers[-1]}"
+        )
+    return {"hidden_layers": list(layers), "hidden_width": config.hidden_size, "hidden_pooling": "mean"}
 
 
 def compute_parts(request: Capture, staging: Staging, state: PartialState) -> None:
@@ -105,19 +147,31 @@ def compute_parts(request: Capture, staging: Staging, state: PartialState) -> No
     # Every process must have looked before any of them makes a part, or their shares would overlap.
     state.wait_for_everyone()
     own = missing[state.process_index :: state.num_processes]
-    if not own:
+    if not (missing if is_sharded() else own):
         return
     teacher = load_teacher(request.base, request.adapter, request.config.dtype)
     label = f"cache_teacher: {request.task}, {request.teacher}"
     for index in track(own, label, "part", state.is_main_process):
-        batch = read_rows(request.examples, index * staging.job.rows_per_part, staging.job.rows_of(index))
-        logits = compute_logits(teacher, batch.column("text").to_pylist(), request.config.tokens_per_batch)
-        require_finite(logits, batch.column("example_id"))
-        staging.write_part(
-            index,
-            {name: batch.column(name) for name in ("example_id", "split", "label")}
-            | {"logits": _to_column(logits), "probabilities": _to_column(softmax(logits))},
-        )
+        staging.write_part(index, compute_part(request, teacher, staging.job, index))
+    teacher.lend()
+
+
+def compute_part(request: Capture, teacher: Teacher, job: Job, index: int) -> dict[str, pa.Array]:
+    """The columns of part `index`: a function of the job alone, whoever computes it.
+
+    Raises:
+        UserError: a number is not finite.
+    """
+    batch = read_rows(request.examples, index * job.rows_per_part, job.rows_of(index))
+    texts, config = batch.column("text").to_pylist(), request.config
+    logits, hidden = compute_answers(teacher, texts, config.tokens_per_batch, config.hidden_layers)
+    require_finite(logits, batch.column("example_id"))
+    columns = {name: batch.column(name) for name in ("example_id", "split", "label")}
+    columns |= {"logits": _to_column(logits), "probabilities": _to_column(softmax(logits))}
+    if hidden is not None:
+        require_finite(hidden, batch.column("example_id"), "hidden states")
+        columns["hidden"] = _to_column(hidden)
+    return columns
 
 
 def measure_quality(staging: Staging) -> dict[str, dict[str, float]]:
@@ -146,6 +200,7 @@ def _makers() -> dict[str, str]:
         "batches.py",
         "capture.py",
         "classifier.py",
+        "quantization.py",
         "inference.py",
         "predict.py",
         "registry.py",

@@ -20,6 +20,8 @@ from transformers.utils import logging
 
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
+from teacher_cache.teacher.device import find_device
+from teacher_cache.teacher.quantization import make_quantization
 from teacher_cache.teacher.registry import embedding_module, lora_targets
 from teacher_cache.teacher.tokenization import first_line
 
@@ -32,16 +34,29 @@ logging.set_verbosity_error()
 logging.disable_progress_bar()
 
 
-def load_classifier(checkpoint: Path, tokenizer: Any, classes: int, dtype: str, max_length: int) -> Any:
+def load_classifier(
+    checkpoint: Path, tokenizer: Any, classes: int, dtype: str, max_length: int, quantization: str | None = None
+) -> Any:
     """The checkpoint as a sequence classifier with a fresh head, drawn from torch's global generator.
 
+    It is on the CPU, but on this process's GPU where `quantization` (8bit or 4bit) holds its matrices in fewer bits.
+
     Raises:
-        UserError: transformers cannot load it without running its code, or `max_length` exceeds its positions.
+        UserError: transformers cannot load it without running its code, `max_length` exceeds its positions, or
+            bitsandbytes is not installed.
     """
+    quantized: dict[str, Any] = {}
+    if quantization:
+        quantized = {"quantization_config": make_quantization(quantization, dtype), "device_map": {"": find_device()}}
     try:
         config = AutoConfig.from_pretrained(checkpoint, num_labels=classes, pad_token_id=tokenizer.pad_token_id)
         model = AutoModelForSequenceClassification.from_pretrained(
-            checkpoint, config=config, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
+            checkpoint,
+            config=config,
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            trust_remote_code=False,
+            **quantized,
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise UserError(f"{checkpoint}: cannot be loaded as a classifier: {first_line(error)}") from None
@@ -88,6 +103,8 @@ def write_adapter_config(model: PeftModel, folder: Path) -> None:
 def merge_adapter(model: Any, adapter: Path) -> Any:
     """Base weights plus LoRA's scaled product, eq. 13: the fine-tuned classifier as one plain network.
 
+    A quantized base keeps the adapter beside its weights, in which the adapter's small numbers would be rounded away.
+
     Raises:
         UserError: the adapter is missing, broken, of another base, or lacks its head.
     """
@@ -104,7 +121,7 @@ def merge_adapter(model: Any, adapter: Path) -> Any:
         raise UserError(f"{adapter}: adapter does not fit the base: {first_line(error)}") from None
     if differing:
         raise UserError(f"{adapter}: adapter must hold what its config says, got a difference in {differing[0]}")
-    return adapted.merge_and_unload()
+    return adapted if getattr(model, "is_quantized", False) else adapted.merge_and_unload()
 
 
 def _read_adapter(adapter: Path) -> dict[str, torch.Tensor]:

@@ -6,13 +6,22 @@ In: nothing.  Out: BaseConfig, FinetuneConfig, CaptureConfig, TeacherConfig.  Im
 from dataclasses import field
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Dtype = Literal["float32", "bfloat16", "float16"]
+
+
+def _require_order(layers: tuple[int, ...]) -> tuple[int, ...]:
+    if list(layers) != sorted(set(layers)):
+        raise ValueError("must be layer numbers in rising order")
+    return layers
+
+
+Layers = Annotated[tuple[Annotated[int, Field(ge=0)], ...], AfterValidator(_require_order)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -37,12 +46,14 @@ class HubBase:
     """A pretrained model: a hub id with its pinned revision (40 hex digits), or a local folder.
 
     `dtype` is that of its frozen weights in stage `finetune`, where half precision computes in half precision too.
+    `quantization` holds its matrices in fewer bits in both stages, and the adapter beside them instead of merged.
     """
 
     kind: Literal["hub"]
     model: Annotated[str, Field(min_length=1)]
     revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")] | None = None
     dtype: Dtype = "bfloat16"
+    quantization: Literal["8bit", "4bit"] | None = None
 
 
 BaseConfig = Annotated[LocalBase | HubBase, Field(discriminator="kind")]
@@ -71,11 +82,16 @@ class FinetuneConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class CaptureConfig:
-    """One pass of the fine-tuned teacher over every example (stage `cache_teacher`)."""
+    """One pass of the fine-tuned teacher over every example (stage `cache_teacher`).
+
+    `hidden_layers` are those whose states, averaged over a text's tokens, are cached beside the logits: 0 is the
+    embeddings' output, L the last of L layers after the final norm.
+    """
 
     rows_per_part: Count = 2048
     tokens_per_batch: Count = 4096
     dtype: Dtype = "float32"
+    hidden_layers: Layers = ()
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -87,7 +87,8 @@ def finetune(
     train, validation = (_read_split(examples, name, tokenizer, config) for name in ("train", "validation"))
 
     torch.manual_seed(seed)
-    model = load_classifier(source, tokenizer, len(labels), identity["dtype"], config.max_length)
+    quantization = identity.get("quantization")
+    model = load_classifier(source, tokenizer, len(labels), identity["dtype"], config.max_length, quantization)
     parameters = model.num_parameters()
     model = attach_lora(model, config.rank, config.alpha, config.dropout, config.train_embeddings)
     if config.gradient_checkpointing:

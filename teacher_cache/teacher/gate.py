@@ -14,12 +14,16 @@ from teacher_cache.errors import UserError
 from teacher_cache.manifest import read_manifest
 from teacher_cache.reader import open_cache
 from teacher_cache.teacher.classifier import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from teacher_cache.teacher.config import CaptureConfig
 from teacher_cache.teacher.identity import hash_files
-from teacher_cache.teacher.inference import compute_logits
+from teacher_cache.teacher.inference import compute_answers
 from teacher_cache.teacher.predict import Teacher, load_teacher, read_record
 
 ROWS = 64
 TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
+QUANTIZED_TOLERANCE = 0.1
+# Hidden states are kept as float16, whose last digit is 1/2048 of a value.
+HIDDEN_TOLERANCE = 2e-3
 # The validation NLL may differ from the one that fine-tuning saw by this much (nats): merging and another precision
 # move it by thousandths, an adapter that lost its head by tenths.
 NLL_TOLERANCE = 0.02
@@ -28,10 +32,9 @@ NLL_TOLERANCE = 0.02
 def check_reload(
     base: Path,
     adapter: Path,
-    dtype: str,
-    tokens_per_batch: int,
+    config: CaptureConfig,
     texts: Sequence[str],
-    cached: np.ndarray,
+    cached: Mapping[str, np.ndarray],
     quality: Mapping[str, Mapping[str, float]],
 ) -> None:
     """The gate: a teacher loaded from disk anew must give the cached logits, and fine-tuning's own validation NLL.
@@ -39,10 +42,9 @@ def check_reload(
     Args:
         base: the folder of stage base.
         adapter: the folder of stage finetune.
-        dtype: of the capture.
-        tokens_per_batch: of the capture.
+        config: of the capture.
         texts: of some rows.
-        cached: their logits (rows, classes).
+        cached: their `logits` (rows, classes), and `hidden` (rows, values) where there are hidden states.
         quality: of the whole capture, by split.
 
     Raises:
@@ -55,8 +57,9 @@ def check_reload(
             f"got {found:.4f}; run stage finetune again"
         )
     rows = _spread(len(texts), ROWS)
-    teacher = load_teacher(base, adapter, dtype)
-    _require_same_logits(teacher, [texts[row] for row in rows], cached[rows], dtype, tokens_per_batch)
+    teacher = load_teacher(base, adapter, config.dtype)
+    _require_same(teacher, [texts[row] for row in rows], {name: cached[name][rows] for name in cached}, config)
+    teacher.lend()
 
 
 def spot_check_cache(folder: Path, examples: pa.Table, base: Path, adapter: Path, rows: int) -> dict[str, float]:
@@ -72,14 +75,17 @@ def spot_check_cache(folder: Path, examples: pa.Table, base: Path, adapter: Path
     expected = {"identity.base": read_record(adapter)["base"], "identity.adapter": hash_adapter(adapter)}
     cache = open_cache(folder, expected)
     chosen = _spread(cache.manifest.rows, rows)
-    teacher = load_teacher(base, adapter, identity["dtype"])
-    off = _require_same_logits(
-        teacher,
-        examples["text"].take(chosen).to_pylist(),
-        cache.read().logits[chosen],
-        identity["dtype"],
-        identity["tokens_per_batch"],
+    config = CaptureConfig(
+        tokens_per_batch=identity["tokens_per_batch"],
+        dtype=identity["dtype"],
+        hidden_layers=tuple(identity.get("hidden_layers", ())),
     )
+    found = cache.read()
+    kept = {
+        name: getattr(found, name)[chosen] for name in (("logits", "hidden") if config.hidden_layers else ("logits",))
+    }
+    teacher = load_teacher(base, adapter, config.dtype)
+    off = _require_same(teacher, examples["text"].take(chosen).to_pylist(), kept, config)
     return {"rows": len(chosen), "largest_difference": off}
 
 
@@ -88,14 +94,20 @@ def hash_adapter(adapter: Path) -> str:
     return hash_files([adapter / ADAPTER_CONFIG, adapter / ADAPTER_WEIGHTS])
 
 
-def _require_same_logits(
-    teacher: Teacher, texts: Sequence[str], cached: np.ndarray, dtype: str, tokens_per_batch: int
+def _require_same(
+    teacher: Teacher, texts: Sequence[str], cached: Mapping[str, np.ndarray], config: CaptureConfig
 ) -> float:
-    logits = compute_logits(teacher, texts, tokens_per_batch)
-    off = float(np.abs(logits - cached).max())
-    if not np.allclose(logits, cached, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype]):
-        raise UserError(f"computed again, logits must be the cached ones within {TOLERANCE[dtype]}, got {off:.3g} off")
-    return off
+    """Compute `texts` again and compare with `cached`, by name; returns the largest difference of a logit."""
+    logits, hidden = compute_answers(teacher, texts, config.tokens_per_batch, config.hidden_layers)
+    # LLM.int8 treats a batch's outliers apart, so that a row's logits depend on its company.
+    tolerance = QUANTIZED_TOLERANCE if getattr(teacher.model, "is_quantized", False) else TOLERANCE[config.dtype]
+    for name, again, limit in (("logits", logits, tolerance), ("hidden", hidden, max(tolerance, HIDDEN_TOLERANCE))):
+        if again is None:
+            continue
+        off = float(np.abs(again.astype(np.float32) - cached[name]).max())
+        if not np.allclose(again, cached[name], atol=limit, rtol=limit):
+            raise UserError(f"computed again, {name} must be the cached ones within {limit}, got {off:.3g} off")
+    return float(np.abs(logits - cached["logits"]).max())
 
 
 def _spread(rows: int, chosen: int) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Rows of examples.parquet -> the teacher's logits and probabilities.
+"""Rows of examples.parquet -> the teacher's logits, probabilities and hidden states.
 
-In: a Parquet file of examples, a loaded Teacher.  Out: read_rows(), compute_logits(), softmax(), require_finite(),
-to_matrix().  Imports: pyarrow, NumPy.
+In: a Parquet file of examples, a loaded Teacher.  Out: read_rows(), compute_answers(), compute_logits(), softmax(),
+require_finite(), to_matrix().  Imports: pyarrow, NumPy.
 """
 
 from collections.abc import Sequence
@@ -30,13 +30,26 @@ def read_rows(path: Path, start: int, rows: int) -> pa.Table:
     return file.read_row_groups(groups).slice(start - first, rows).combine_chunks()
 
 
+def compute_answers(
+    teacher: Teacher, texts: Sequence[str], tokens_per_batch: int, layers: Sequence[int] = ()
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Logits and hidden states of `texts`, computed in batches of like length and put back in order.
+
+    Returns:
+        float32 (rows, classes), and float16 (rows, layers x width), None without `layers`.
+    """
+    tokens = teacher.tokenize(texts)
+    batches = plan_batches([len(row) for row in tokens], tokens_per_batch)
+    answers = [teacher.answer([tokens[row] for row in rows], layers) for rows in batches]
+    places = np.argsort(np.concatenate(batches))
+    logits = np.concatenate([logits for logits, _ in answers])[places]
+    hidden = [states for _, states in answers if states is not None]
+    return logits, np.concatenate(hidden)[places] if hidden else None
+
+
 def compute_logits(teacher: Teacher, texts: Sequence[str], tokens_per_batch: int) -> np.ndarray:
     """Float32 logits (rows, classes) of `texts`, computed in batches of like length and put back in order."""
-    tokens = teacher.tokenize(texts)
-    logits = np.empty((len(tokens), len(teacher.labels)), np.float32)
-    for rows in plan_batches([len(row) for row in tokens], tokens_per_batch):
-        logits[rows] = teacher.logits([tokens[row] for row in rows])
-    return logits
+    return compute_answers(teacher, texts, tokens_per_batch)[0]
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -46,13 +59,14 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
-def require_finite(logits: np.ndarray, example_ids: pa.ChunkedArray) -> None:
-    """Refuse NaN and infinity, naming the first examples that have them."""
-    bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+def require_finite(matrix: np.ndarray, example_ids: pa.ChunkedArray, name: str = "logits") -> None:
+    """Refuse NaN and infinity in the rows of `matrix`, naming the first examples that have them."""
+    bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
     if len(bad):
         names = ", ".join(example_ids[int(row)].as_py().hex() for row in bad[:3])
         raise UserError(
-            f"logits must be finite, got NaN or infinity for {len(bad)} examples: {names}; take dtype float32"
+            f"{name} must be finite, got NaN or infinity for {len(bad)} examples: {names}; take dtype float32"
+            + ("" if name == "logits" else ", or leave out the layer that exceeds float16")
         )
 
 

@@ -1,6 +1,6 @@
 """A small causal language model from scratch, with its own tokenizer, on unlabelled text.
 
-In: texts.  Out: train_local(): config.json, model.safetensors and tokenizer files.
+In: texts.  Out: train_local(): config.json, model.safetensors and tokenizer files; make_config().
 Imports: torch, tokenizers, transformers.
 """
 
@@ -20,7 +20,7 @@ from teacher_cache.teacher.schedule import learning_rate
 from teacher_cache.teacher.threads import fix_threads
 from teacher_cache.teacher.tokenization import tokenize
 
-BEGIN, END, PAD = "<s>", "</s>", "<pad>"
+BEGIN, END, PAD = SPECIAL = ("<s>", "</s>", "<pad>")  # the first token ids, in this order
 CLIP_NORM = 1.0
 WARMUP = 0.1
 WEIGHT_DECAY = 0.1  # the customary value of language model training
@@ -40,7 +40,7 @@ def train_local(config: LocalBase, texts: Sequence[str], seed: int, folder: Path
     tokenizer = train_tokenizer(texts, config.vocabulary)
     fix_threads({"kind": config.kind})
     torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(_model_config(config, tokenizer))
+    model = AutoModelForCausalLM.from_config(make_config(config, len(tokenizer)))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     _train(model.to(device), config, tokenize(tokenizer, texts, config.max_length), seed)
     model.save_pretrained(folder)
@@ -57,7 +57,7 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int) -> Any:
         texts,
         trainers.BpeTrainer(
             vocab_size=vocabulary,
-            special_tokens=[BEGIN, END, PAD],
+            special_tokens=list(SPECIAL),
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         ),
@@ -69,21 +69,21 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=BEGIN, eos_token=END, pad_token=PAD)
 
 
-def _model_config(config: LocalBase, tokenizer: Any) -> Any:
-    """The architecture's own configuration class.
+def make_config(config: LocalBase, vocabulary: int) -> Any:
+    """The architecture's own configuration class, for a tokenizer of `vocabulary` tokens.
 
     Input and output embeddings are two matrices, where the originals of BLOOM and OPT share one: early training gives
     all output embeddings one direction, the words' frequency, and BLOOM's norm over its embeddings then makes shared
     input embeddings all alike (as a 4-class teacher it lost 3 to 4 points of accuracy by it).
     """
     shared = {
-        "vocab_size": len(tokenizer),
+        "vocab_size": vocabulary,
         "hidden_size": config.width,
         "num_hidden_layers": config.layers,
         "num_attention_heads": config.heads,
-        "bos_token_id": tokenizer.bos_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": SPECIAL.index(BEGIN),
+        "eos_token_id": SPECIAL.index(END),
+        "pad_token_id": SPECIAL.index(PAD),
         "tie_word_embeddings": False,
         "use_cache": False,
     }

@@ -23,6 +23,7 @@ from teacher_cache.teacher.classifier import adapter_tensors
 from teacher_cache.teacher.config import FinetuneConfig
 from teacher_cache.teacher.progress import track
 from teacher_cache.teacher.schedule import learning_rate
+from teacher_cache.teacher.sharding import average_gradients, is_sharded, shard_model
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +50,12 @@ class Trainer:
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(trained, weight_decay=config.weight_decay, fused=True)
         self.config, self.accelerator, self.adapted, self.pad_id = config, accelerator, model, pad_id
-        self.seed, self.work = seed, work
-        self.model, self.optimizer = accelerator.prepare(model, optimizer)
+        self.seed, self.work, self.trained, self.sharded = seed, work, trained, is_sharded()
+        if self.sharded:
+            shard_model(model, accelerator.device)
+            self.model, self.optimizer = model, accelerator.prepare(optimizer)
+        else:
+            self.model, self.optimizer = accelerator.prepare(model, optimizer)
 
     def train(self, train: Split, validation: Split) -> Standing:
         """Train until the last epoch, or until validation has not improved for `patience` epochs.
@@ -108,7 +113,9 @@ class Trainer:
                 raise UserError(
                     f"finetune: loss became {loss.item()} in epoch {epoch}, batch {step}; lower finetune.learning_rate"
                 )
-            accelerator.clip_grad_norm_(self.model.parameters(), config.clip_norm)
+            if self.sharded:
+                average_gradients(self.trained)
+            accelerator.clip_grad_norm_(self.trained, config.clip_norm)
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(config.learning_rate, step, steps, config.warmup)
             self.optimizer.step()
@@ -122,7 +129,7 @@ class Trainer:
         summed = torch.zeros((), device=accelerator.device)
         for start in range(0, len(rows), size):
             last = start + size >= len(rows)
-            with nullcontext() if last else accelerator.no_sync(self.model):
+            with nullcontext() if last or self.sharded else accelerator.no_sync(self.model):
                 part = rows[start : start + size]
                 own = part[accelerator.process_index :: accelerator.num_processes]
                 # A process without a row still takes part in the exchange of gradients, with weight zero.
@@ -135,21 +142,25 @@ class Trainer:
                 summed += loss.detach()
         return summed
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _validate(self, split: Split) -> tuple[float, float]:
         """Mean loss in nats, and accuracy, over all rows of `split`."""
         accelerator = self.accelerator
         sums = torch.zeros(2, device=accelerator.device, dtype=torch.float64)
         self.model.eval()
         batches = plan_batches(split.lengths, self.config.batch_size * self.config.max_length)
-        for rows in batches[accelerator.process_index :: accelerator.num_processes]:
+        own = batches[accelerator.process_index :: accelerator.num_processes]
+        for rows in own:
             logits = self._logits(split, rows).float()
             classes = split.classes[rows].to(accelerator.device)
             sums[0] += torch.nn.functional.cross_entropy(logits, classes, reduction="sum")
             sums[1] += (logits.argmax(dim=1) == classes).sum()
+        if self.sharded and len(own) < -(-len(batches) // accelerator.num_processes):
+            self._logits(split, batches[-1])  # the others' last batch needs this process's slices too
         loss, right = (accelerator.reduce(sums) / len(split.tokens)).tolist()
         return loss, right
 
     def _logits(self, split: Split, rows: Rows) -> torch.Tensor:
         batch = pad_batch([split.tokens[row] for row in rows], self.pad_id, self.accelerator.device)
-        return self.model(**batch).logits
+        with self.accelerator.autocast():
+            return self.model(**batch).logits

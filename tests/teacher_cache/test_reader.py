@@ -97,6 +97,8 @@ def test_a_folder_without_a_manifest_is_no_cache(make_cache):
         ({"labels": ["dry", "dry"]}, "labels must be 2 or more"),
         ({"surprise": 1}, "its keys must be"),
         ({"hidden": 1 << 40}, "hidden must be"),
+        ({"hidden": 8}, "hidden must be the number of identity.hidden_layers times identity.hidden_width"),
+        ({"identity": {"hidden_layers": "1", "hidden_width": 0}}, "hidden must be the number of"),
         ({"parts": [{"name": "../x", "rows": 1, "bytes": 1, "sha256": "0" * 64}]}, "must be called part-00000"),
         (
             {"parts": [{"name": "part-00000.parquet", "rows": 1, "bytes": 1 << 40, "sha256": "0" * 64}]},

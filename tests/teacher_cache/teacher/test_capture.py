@@ -1,16 +1,24 @@
 """A capture of a real, tiny teacher: right numbers, and its gates. What disturbs it is in tests/faults."""
 
 import json
+import os
 import shutil
-from dataclasses import replace
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
+from pipeline.params import parse
 from teacher_cache.errors import UserError
+from teacher_cache.manifest import hash_file
 from teacher_cache.publish import publish_folder
 from teacher_cache.reader import open_cache
 from teacher_cache.schema import EXAMPLES, SPLITS
@@ -21,7 +29,9 @@ from teacher_cache.teacher.finetune import finetune
 from teacher_cache.teacher.gate import spot_check_cache
 from teacher_cache.teacher.inference import compute_logits, read_rows, require_finite, softmax
 from teacher_cache.teacher.predict import load_teacher
+from teacher_cache.verify import verify_cache
 
+ROOT = Path(__file__).parents[3]
 ROWS = 50
 
 
@@ -60,6 +70,19 @@ def undisturbed(request_, tmp_path_factory) -> Path:
     return folder / "cache"
 
 
+def read_bytes(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def run_capture(request, work, folder, launch=(), **options):
+    """A capture in a process of its own, as the stage runs it."""
+    script = ROOT / "tests/teacher_cache/teacher/run_capture.py"
+    config = json.dumps(asdict(request.config))
+    paths = [str(path) for path in (request.examples, request.base, request.adapter, work, folder)]
+    command = [*(launch or [sys.executable]), str(script), request.task, request.teacher, config, *paths]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True, **options)
+
+
 def test_the_cache_holds_what_the_teacher_says(request_, undisturbed):
     cache = open_cache(undisturbed, {"task": "weather", "teacher": "sage", "labels": ["bad", "good"]})
     rows = cache.read()
@@ -78,6 +101,16 @@ def test_identity_names_all_that_made_it(request_, undisturbed):
     geometry = {"prompt", "max_length", "padding_side", "merged", "dtype", "tokens_per_batch", "device"}
     assert set(identity) == {"examples", "base", "adapter"} | geometry
     assert {"weights_sha256", "tokenizer_sha256"} <= set(identity["base"])
+
+
+def test_a_base_spread_over_processes_changes_no_byte(request_, undisturbed, tmp_path):
+    """With QDLLM_SHARD three processes need each other for every batch; of four parts they have unequal shares."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "3"]
+    environment = os.environ | {"QDLLM_SHARD": "1"}
+    process = run_capture(request_, tmp_path / "work", tmp_path / "cache", launch, env=environment)
+    _, errors = process.communicate(timeout=180)
+    assert process.returncode == 0, errors
+    assert read_bytes(tmp_path / "cache") == read_bytes(undisturbed)
 
 
 def test_another_batch_geometry_is_another_identity(request_, undisturbed, tmp_path):
@@ -136,3 +169,77 @@ def test_a_spot_check_computes_rows_again(request_, undisturbed):
     backwards = examples.take(np.arange(ROWS)[::-1])
     with pytest.raises(UserError, match=r"computed again, logits must be the cached ones within 0\.0001"):
         spot_check_cache(undisturbed, backwards, request_.base, request_.adapter, 8)
+
+
+@pytest.fixture(scope="module")
+def with_hidden(request_, tmp_path_factory) -> tuple[Capture, Path]:
+    """The same capture with the states of both layers, those of the embeddings and of the one block."""
+    folder = tmp_path_factory.mktemp("with_hidden")
+    request = replace(request_, config=replace(request_.config, hidden_layers=(0, 1)))
+    capture(request, folder / "work", folder / "cache")
+    return request, folder / "cache"
+
+
+def test_hidden_states_are_means_over_a_texts_own_tokens(request_, undisturbed, with_hidden):
+    """By hand: each text alone, unpadded; the model's own states, averaged. The logits do not notice."""
+    cache = open_cache(with_hidden[1], {"identity.hidden_layers": [0, 1], "identity.hidden_pooling": "mean"})
+    rows = cache.read()
+    assert cache.manifest.hidden == 2 * cache.manifest.identity["hidden_width"] == 64
+    np.testing.assert_array_equal(rows.logits, open_cache(undisturbed, {}).read().logits)
+    teacher = load_teacher(request_.base, request_.adapter, "float32")
+    tokens = teacher.tokenize(pq.read_table(request_.examples)["text"].to_pylist())
+    with torch.inference_mode():
+        outputs = [teacher.model(torch.tensor([row]), output_hidden_states=True) for row in tokens]
+    for layer in (0, 1):
+        alone = np.stack([output.hidden_states[layer][0].mean(0).numpy() for output in outputs])
+        found = cache.hidden_layer(rows, layer)
+        assert found.dtype == np.float16
+        np.testing.assert_allclose(found, alone, atol=1e-3, rtol=1e-3)
+    embedded = teacher.model.get_input_embeddings().weight[torch.tensor(tokens[0])].mean(0).detach().numpy()
+    np.testing.assert_allclose(cache.hidden_layer(rows, 0)[0], embedded, atol=1e-3, rtol=1e-3)
+
+
+def test_a_killed_capture_of_hidden_states_ends_in_the_same_bytes(with_hidden, tmp_path):
+    request, folder = with_hidden
+    process = run_capture(request, tmp_path / "work", tmp_path / "cache")
+    while not list((tmp_path / "work").glob("*/done/*.json")) and process.poll() is None:
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    capture(request, tmp_path / "work", tmp_path / "cache")
+    assert read_bytes(tmp_path / "cache") == read_bytes(folder)
+
+
+def test_hidden_states_are_verified_and_spot_checked(with_hidden, undisturbed, tmp_path):
+    request, folder = with_hidden
+    examples = pq.read_table(request.examples)
+    assert verify_cache(folder, examples)["hidden"] == "ok"
+    assert "hidden" not in verify_cache(undisturbed, examples)
+    assert spot_check_cache(folder, examples, request.base, request.adapter, 8)["rows"] == 8
+    shutil.copytree(folder, tmp_path / "forged")
+    part = tmp_path / "forged" / "part-00000.parquet"
+    table = pq.read_table(part)
+    column = pa.FixedSizeListArray.from_arrays(table["hidden"].combine_chunks().flatten()[::-1], 64)
+    schema = table.schema
+    pq.write_table(table.set_column(5, schema.field("hidden"), column).cast(schema), part)
+    manifest = json.loads((tmp_path / "forged" / "manifest.json").read_text())
+    manifest["parts"][0] |= {"sha256": hash_file(part), "bytes": part.stat().st_size}
+    (tmp_path / "forged" / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match=r"computed again, hidden must be the cached ones within 0\.002"):
+        spot_check_cache(tmp_path / "forged", examples, request.base, request.adapter, 8)
+
+
+def test_a_layer_that_is_not_there_is_refused(request_, undisturbed, with_hidden, tmp_path):
+    beyond = replace(request_, config=replace(request_.config, hidden_layers=(2,)))
+    with pytest.raises(UserError, match="hidden_layers must be from 0 to 1, the layers of the base, got 2"):
+        capture(beyond, tmp_path / "work", tmp_path / "cache")
+    for folder, layers in ((undisturbed, "none"), (with_hidden[1], r"\[0, 1\]")):
+        cache = open_cache(folder, {})
+        with pytest.raises(UserError, match=f"must hold the states of layer 2, got those of {layers}"):
+            cache.hidden_layer(cache.read(), 2)
+
+
+@pytest.mark.parametrize("layers", [[1, 0], [1, 1], [-1]])
+def test_layers_are_numbers_in_rising_order(layers):
+    with pytest.raises(UserError, match=r"hidden_layers.*: must be .*, got"):
+        parse({"hidden_layers": layers}, CaptureConfig)

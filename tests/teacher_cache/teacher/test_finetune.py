@@ -118,18 +118,21 @@ def test_work_of_another_job_is_not_gone_on_with(local_bases, tmp_path):
     assert read_all(tmp_path / "before")[WEIGHTS] != read_all(tmp_path / "adapter")[WEIGHTS]
 
 
-def test_two_processes_train_the_same_adapter_as_one(local_bases, tmp_path):
-    """Without dropout the gradient of a batch is one and the same sum, however many processes share it."""
-    changes = {"epochs": 1, "dropout": 0.0, "batch_size": 7}
+@pytest.mark.parametrize(("processes", "shard"), [(2, "0"), (3, "0"), (3, "1")])
+def test_more_processes_train_the_same_adapter_as_one(local_bases, tmp_path, processes, shard):
+    """Without dropout the gradient of a batch is one and the same sum, however many processes share it or the base."""
+    changes = {"epochs": 2, "dropout": 0.0, "batch_size": 7, "gradient_accumulation": 2, "learning_rate": 2e-3}
+    changes["gradient_checkpointing"] = shard == "1"
     tune(local_bases["opt"], tmp_path / "one", replace(FAST, **changes))
     (tmp_path / "adapter").mkdir()
     job = write_job(tmp_path / "job.py", **changes)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
     folders = [local_bases["opt"], tmp_path / "work", tmp_path / "adapter"]
-    subprocess.run([*launch, job, *folders], env=environment() | {"OMP_NUM_THREADS": "1"}, check=True)
-    one, two = (load_file(tmp_path / name / WEIGHTS) for name in ("one/adapter", "adapter"))
+    settings = {"OMP_NUM_THREADS": "1", "QDLLM_SHARD": shard}
+    subprocess.run([*launch, job, *folders], env=environment() | settings, check=True)
+    one, more = (load_file(tmp_path / name / WEIGHTS) for name in ("one/adapter", "adapter"))
     for name in one:
-        torch.testing.assert_close(two[name], one[name], atol=2e-4, rtol=1e-3)
+        torch.testing.assert_close(more[name], one[name], atol=2e-4, rtol=1e-3)
     assert sorted(read_all(tmp_path / "adapter")) == ["adapter_config.json", WEIGHTS, "finetune.json"]
 
 

@@ -1,44 +1,30 @@
 """What a hub answers becomes one line for the user; a hub on this machine answers like the real one."""
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import shutil
 
 import pytest
 from huggingface_hub import constants
 
 from teacher_cache.errors import UserError
-from teacher_cache.teacher.hub import fetch_snapshot
+from teacher_cache.teacher.base import make_base, open_base
+from teacher_cache.teacher.config import HubBase
+from teacher_cache.teacher.hub import fetch_snapshot, find_commit
+from tests.teacher_cache.teacher.conftest import make_stand_in
+from tests.teacher_cache.teacher.hub_server import serve_hub
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
+PROPOSED = "89abcdef0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
-    """Start a hub whose every answer is the status and error code that the test sets."""
-    answer = {"status": 404, "code": ""}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self):
-            self.send_response(answer["status"])
-            self.send_header("X-Error-Code", answer["code"])
-            self.send_header("X-Error-Message", "as the test asked")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        do_GET = do_HEAD  # noqa: N815
-
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    yield answer
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    """An empty hub, and an empty cache of what comes from it."""
+    with serve_hub() as hub:
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub_cache"))
+        yield hub
 
 
 @pytest.mark.parametrize(
@@ -51,10 +37,67 @@ def hub(monkeypatch, tmp_path):
     ],
 )
 def test_answers(hub, status, code, message):
-    hub |= {"status": status, "code": code}
+    hub.refusal = status, code
     with pytest.raises(UserError, match=message) as caught:
         fetch_snapshot("someone/model", REVISION, ask_hub=True)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (403, "GatedRepo", "someone/model is gated: accept its licence"),
+        (404, "RepoNotFound", "model must be a hub id that exists, or a folder, got someone/model"),
+        (404, "RevisionNotFound", "revision must be a commit of someone/model, got main"),
+        (418, "", "someone/model could not be fetched: .*418"),
+    ],
+)
+def test_answers_when_asked_for_a_commit(hub, status, code, message):
+    hub.refusal = status, code
+    with pytest.raises(UserError, match=message):
+        find_commit("someone/model", "main")
+
+
+def test_a_hub_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(UserError, match=r"someone/model could not be fetched: .*refused"):
+        find_commit("someone/model", "main")
+
+
+def test_a_sharded_model_comes_from_the_hub_and_stays(hub, tmp_path):
+    """Fetched by commit, shards and all, without the pickles beside them; the hub may then vanish."""
+    model = make_stand_in("bloom", tmp_path / "model")
+    (model / "pytorch_model.bin").write_bytes(b"pickle")
+    hub.add("someone/model", REVISION, model, "main")
+    (tmp_path / "base").mkdir()
+    make_base(HubBase("hub", "someone/model", find_commit("someone/model", "main")), [], 0, tmp_path / "base")
+    hub.refusal = 500, ""
+    checkpoint, identity = open_base(tmp_path / "base")
+    assert (identity["model"], identity["revision"]) == ("someone/model", REVISION)
+    assert len(list(checkpoint.glob("*.safetensors"))) > 1
+    assert not list(checkpoint.glob("*.bin"))
+
+
+@pytest.mark.parametrize("revision", [PROPOSED, "f" * 40])
+def test_a_wrong_revision_is_refused_by_the_stage(hub, tmp_path, revision):
+    hub.add("someone/model", REVISION, make_stand_in("opt", tmp_path / "model"), "main")
+    with pytest.raises(UserError, match=f"revision must be a commit of someone/model, got {revision}"):
+        make_base(HubBase("hub", "someone/model", revision), [], 0, tmp_path)
+
+
+def test_pickles_alone_are_refused_and_the_proposal_with_safetensors_is_named(hub, tmp_path):
+    converted = make_stand_in("opt", tmp_path / "converted")
+    pickled = shutil.copytree(converted, tmp_path / "pickled", ignore=shutil.ignore_patterns("*.safetensors*"))
+    (pickled / "pytorch_model.bin").write_bytes(b"pickle")
+    hub.add("someone/model", REVISION, pickled, "main")
+    with pytest.raises(UserError, match="main must have safetensors at its top level, and has none; no reference has"):
+        find_commit("someone/model", "main")
+    hub.add("someone/model", PROPOSED, converted, "refs/pr/3")
+    with pytest.raises(UserError, match=r"has none; refs/pr/3 has; read what it changes, then name it with --ref"):
+        find_commit("someone/model", "main")
+    assert find_commit("someone/model", "refs/pr/3") == PROPOSED
+    with pytest.raises(UserError, match="weights must be safetensors"):
+        make_base(HubBase("hub", "someone/model", REVISION), [], 0, tmp_path)
 
 
 def test_offline(monkeypatch, tmp_path):
