@@ -7,9 +7,6 @@ from pathlib import Path
 
 import jax
 
-# What compiles faster than this is not worth a file.
-SECONDS = 0.3
-
 
 def keep_compiled(folder: Path) -> None:
     """From now on, take compiled programs from `folder` where they are there, and leave new ones in it.
@@ -17,4 +14,4 @@ def keep_compiled(folder: Path) -> None:
     A program is found again by its code, shapes, JAX's version and the processor; the numbers are the same.
     """
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", SECONDS)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # thirty small programs are seconds, too
