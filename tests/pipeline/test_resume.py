@@ -58,7 +58,7 @@ def kill(checkout, pattern, count):
     os.killpg(process.pid, signal.SIGKILL)
     _, errors = process.communicate()
     assert process.returncode == -signal.SIGKILL, errors
-    return look(checkout, pattern), epochs
+    return look(checkout, pattern), epochs | look(checkout, EPOCHS).items()
 
 
 def test_a_killed_repro_goes_on(copy):

@@ -22,6 +22,7 @@ from teacher_cache.manifest import hash_file
 from teacher_cache.publish import publish_folder
 from teacher_cache.reader import open_cache
 from teacher_cache.schema import EXAMPLES, SPLITS
+from teacher_cache.sealed import write_sealed
 from teacher_cache.teacher.base import make_base
 from teacher_cache.teacher.capture import Capture, capture
 from teacher_cache.teacher.config import CaptureConfig, FinetuneConfig, LocalBase
@@ -224,7 +225,8 @@ def test_hidden_states_are_verified_and_spot_checked(with_hidden, undisturbed, t
     pq.write_table(table.set_column(5, schema.field("hidden"), column).cast(schema), part)
     manifest = json.loads((tmp_path / "forged" / "manifest.json").read_text())
     manifest["parts"][0] |= {"sha256": hash_file(part), "bytes": part.stat().st_size}
-    (tmp_path / "forged" / "manifest.json").write_text(json.dumps(manifest))
+    del manifest["seal"]
+    write_sealed(tmp_path / "forged" / "manifest.json", manifest)
     with pytest.raises(UserError, match=r"computed again, hidden must be the cached ones within 0\.002"):
         spot_check_cache(tmp_path / "forged", examples, request.base, request.adapter, 8)
 
