@@ -14,7 +14,8 @@ import numpy as np
 
 from student_jax.circuit import Angles, angle_shapes, measured_wires
 from student_jax.config import CircuitConfig
-from student_jax.probabilities import build_probabilities, list_bits
+from student_jax.engines.blocks import index_bits
+from student_jax.probabilities import build_probabilities
 
 
 class GradientVariance(NamedTuple):
@@ -41,7 +42,7 @@ def measure_gradient_variance(
         UserError: more classes than readout `first` can read.
     """
     wires = measured_wires(circuit, classes)
-    signs = 1 - 2 * list_bits(circuit.qubits)[:, [wires[0], wires[-1]]].astype(np.float32)
+    signs = 1 - 2 * index_bits(circuit.qubits)[:, [wires[0], wires[-1]]].astype(np.float32)
     random = np.random.default_rng(seed)
     draws = [
         random.uniform(-np.pi, np.pi, (samples, *shape)).astype(np.float32)

@@ -1,6 +1,6 @@
 """Probabilities of what a measurement of all qubits says, bit string by bit string.
 
-In: CircuitConfig.  Out: build_probabilities(), list_bits().  Imports: jax, numpy.
+In: CircuitConfig.  Out: build_probabilities().  Imports: jax, numpy.
 The engines give expectation values alone; shots and noise need the whole distribution, and no gradient of it.
 """
 
@@ -15,19 +15,15 @@ from jaxtyping import Array, Float, Int
 
 from student_jax.circuit import Angles, neighbours, sum_rotations
 from student_jax.config import CircuitConfig
+from student_jax.engines.blocks import index_bits
 
 Probabilities: TypeAlias = Callable[[Float[Array, "rows qubits"], Angles], Float[Array, "strings rows"]]
 
 
-def list_bits(qubits: int) -> Int[np.ndarray, "strings qubits"]:
-    """The bits of 0 ... 2**qubits - 1; the first qubit's is the most significant."""
-    return np.arange(2**qubits)[:, None] >> np.arange(qubits - 1, -1, -1) & 1
-
-
 def build_probabilities(circuit: CircuitConfig) -> Probabilities:
-    """The function (z, angles) -> probabilities, a column per row of z, in the order of `list_bits`."""
+    """The function (z, angles) -> probabilities, a column per row of z, in the order of `index_bits`."""
     qubits, pairs = circuit.qubits, neighbours(circuit)
-    bits = list_bits(qubits)
+    bits = index_bits(qubits)
     # RX alone gives every basis state the factor -i for each of its ones, and a real magnitude.
     ones = bits.sum(axis=1) % 4
     turns = np.array([[1, 0, -1, 0], [0, -1, 0, 1]], np.float32)[:, ones]

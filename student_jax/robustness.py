@@ -14,9 +14,9 @@ from jaxtyping import Float
 from student_jax.checkpoint import Checkpoint
 from student_jax.circuit import measured_wires
 from student_jax.dataset import Split
+from student_jax.engines.blocks import index_bits
 from student_jax.model import MAX_AMPLITUDES_LOG2, Parameters
 from student_jax.noise import build_noisy_probabilities
-from student_jax.probabilities import list_bits
 from teacher_cache.errors import UserError
 
 # Rows that share their random errors: few, so that a rare run does not move the accuracy of all of them together.
@@ -67,7 +67,7 @@ def measure_robustness(
         raise UserError(f"shots must be at least 1, got {min(shots)}")
     parameters: Parameters = jax.tree.map(lambda array: array[0].astype(np.float32), checkpoint.selected_parameters)
     circuit, classes = checkpoint.description.config.circuit, len(checkpoint.description.labels)
-    signs = 1 - 2 * list_bits(circuit.qubits)[:, measured_wires(circuit, classes)]
+    signs = 1 - 2 * index_bits(circuit.qubits)[:, measured_wires(circuit, classes)]
     simulate = build_noisy_probabilities(circuit, runs)
     z = split.features @ parameters.encoding.weight + parameters.encoding.bias
     most = min(ROWS, max(1, 2**MAX_AMPLITUDES_LOG2 >> circuit.qubits))

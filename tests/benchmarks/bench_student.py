@@ -46,7 +46,10 @@ def make_arguments(circuit: CircuitConfig, classes: int, batch: int) -> tuple[An
     """Parameters (z, tied angles, readout weights) and one-hot labels, all random."""
     random = np.random.default_rng(0)
     outputs = len(measured_wires(circuit, classes))
-    draw = lambda *shape: jnp.asarray(random.normal(size=shape) / 2, jnp.float32)  # noqa: E731
+
+    def draw(*shape: int) -> Any:
+        return jnp.asarray(random.normal(size=shape) / 2, jnp.float32)
+
     angles = Angles(*(draw(*shape) for shape in angle_shapes(circuit)))
     return (draw(batch, circuit.qubits), angles, draw(outputs, classes)), jnp.eye(classes)[
         random.integers(classes, size=batch)
@@ -179,10 +182,10 @@ def bare_products(circuit: CircuitConfig, batch: int, steps: int = 10) -> Callab
         state, cotangent, total = carry
         for _ in range(circuit.layers - 1):
             for stack in stacks:
-                blocks = lambda a, s=stack: a.reshape(*s.shape[:2], -1)  # noqa: E731
-                ahead = jnp.einsum("bij,bjm->bim", stack, blocks(state))
+                shape = (*stack.shape[:2], -1)
+                ahead = jnp.einsum("bij,bjm->bim", stack, state.reshape(shape))
                 back = jnp.einsum("bij,bjm->bim", stack, ahead)
-                cotangent = jnp.einsum("bij,bjm->bim", stack, blocks(cotangent))
+                cotangent = jnp.einsum("bij,bjm->bim", stack, cotangent.reshape(shape))
                 total += jnp.einsum("bim,bjm->bij", cotangent, back)[0, 0, 0]
                 state, cotangent = back.reshape(state.shape), cotangent.reshape(state.shape)
         return (state, cotangent, total), None

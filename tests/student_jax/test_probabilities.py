@@ -5,7 +5,8 @@ import pytest
 
 from student_jax.circuit import Angles, angle_shapes, apply_gates
 from student_jax.config import CircuitConfig
-from student_jax.probabilities import build_probabilities, list_bits
+from student_jax.engines.blocks import index_bits
+from student_jax.probabilities import build_probabilities
 
 CIRCUITS = [
     CircuitConfig(qubits=2, layers=1),
@@ -15,7 +16,7 @@ CIRCUITS = [
 
 
 def test_the_first_qubit_is_the_most_significant_bit():
-    np.testing.assert_array_equal(list_bits(2), [[0, 0], [0, 1], [1, 0], [1, 1]])
+    np.testing.assert_array_equal(index_bits(2), [[0, 0], [0, 1], [1, 0], [1, 1]])
 
 
 @pytest.mark.parametrize("circuit", CIRCUITS)

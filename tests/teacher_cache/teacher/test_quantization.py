@@ -5,7 +5,6 @@ Needs bitsandbytes, which the extra `dev` brings; it computes on a CPU, too.
 
 import json
 from dataclasses import replace
-from importlib.util import find_spec
 
 import pyarrow.parquet as pq
 import pytest
@@ -26,10 +25,7 @@ from teacher_cache.teacher.sharding import shard_model
 from teacher_cache.teacher.tokenization import load_tokenizer
 from tests.teacher_cache.teacher.conftest import FAST, LABELS, make_examples, make_stand_in
 
-needs_bitsandbytes = pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="pip install 'qdllm[quantize]'")
 
-
-@needs_bitsandbytes
 @pytest.mark.parametrize(("architecture", "bits"), [("bloom", "8bit"), ("opt", "4bit"), ("llama", "8bit")])
 def test_a_base_in_fewer_bits_goes_the_whole_way(architecture, bits, tmp_path):
     examples = make_examples(60)
@@ -59,7 +55,6 @@ def test_a_base_in_fewer_bits_goes_the_whole_way(architecture, bits, tmp_path):
     assert manifest.quality["validation"]["nll"] == pytest.approx(record["metrics"]["validation"]["nll"], abs=0.02)
 
 
-@needs_bitsandbytes
 def test_sharded_and_quantized_is_refused(tmp_path):
     folder = make_stand_in("llama", tmp_path)
     model = load_classifier(folder, load_tokenizer(folder), 3, "bfloat16", 64, "4bit")

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -53,7 +52,6 @@ def find_workers(driver: int) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.skipif(find_spec("ray") is None, reason="pip install 'qdllm[ray]'")
 def test_a_killed_worker_costs_no_finished_part_and_changes_no_byte(request_, tmp_path):
     work, folder = tmp_path / "work", tmp_path / "cache"
     script = ROOT / "tests/teacher_cache/teacher/run_ray_capture.py"
