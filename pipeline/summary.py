@@ -1,6 +1,7 @@
 """All that the report tells of one task and teacher, gathered into one mapping.
 
-In: dataset, manifest, checkpoint, the records of earlier stages.  Out: summarise_pair(), read_records(), write_table().
+In: dataset, manifest, checkpoint, the records of earlier stages.  Out: summarise_pair(), read_records(), find_peak(),
+write_table().
 Imports: student_jax; no torch.
 """
 
@@ -11,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from scipy.special import softmax
 
 from pipeline.evaluation import Predictions, average_control, compare
@@ -18,8 +20,8 @@ from student_jax.checkpoint import Checkpoint
 from student_jax.dataset import Split
 from student_jax.dead import count_parameters
 from student_jax.features import DESCRIPTION as EMBEDDER
-from student_jax.model import build_model, count_trainable
-from student_jax.predictions import EVALUATED, predict_splits, train_control
+from student_jax.model import build_model, build_scorer, count_trainable
+from student_jax.predictions import EVALUATED, predict_splits, time_scoring, train_control
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import Manifest
 from teacher_cache.publish import publish_file
@@ -36,8 +38,8 @@ def summarise_pair(
     student: Path,
     controls: Sequence[str],
     seed: int,
-) -> dict[str, Any]:
-    """Metrics of teacher, student and controls, and what the student is.
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Metrics of teacher, student and controls, and what the student is; the selected seed's classes of the test split.
 
     Raises:
         UserError: the student was trained against another cache.
@@ -45,13 +47,15 @@ def summarise_pair(
     require_cache(checkpoint, manifest, student)
     description = checkpoint.description
     config, classes = description.config, len(description.labels)
-    trainable = count_trainable(build_model(config, description.dimensions, classes))
+    model = build_model(config, description.dimensions, classes)
+    trainable = count_trainable(model)
     embedder = json.loads((student / EMBEDDER).read_text(encoding="utf-8"))
     said = predict_splits(checkpoint, dataset)
     splits = {
         name: Predictions(said[name], softmax(dataset[name].logits, axis=1), dataset[name].labels) for name in EVALUATED
     }
-    return {
+    test = dataset["test"].features
+    summary = {
         "task": manifest.task,
         "teacher": manifest.teacher,
         "labels": list(manifest.labels),
@@ -66,8 +70,11 @@ def summarise_pair(
             "selected_seed": description.seeds[description.selected],
             "seconds_per_epoch": description.seconds_per_epoch,
             "engine": config.engine,
+            "inference_seconds": time_scoring(build_scorer(model, config), checkpoint.selected_parameters, test),
+            "inference_texts": len(test),
         },
     }
+    return summary, said["test"][description.selected].argmax(axis=1)
 
 
 def require_cache(checkpoint: Checkpoint, manifest: Manifest, student: Path) -> None:
@@ -110,6 +117,11 @@ def read_records(card: Path, records: Path, task: str, teacher: str) -> dict[str
         },
         "records": list(read.values()),
     }
+
+
+def find_peak(records: Sequence[Mapping[str, Any]], stage: str) -> int:
+    """The most bytes of memory that a stage held, by its record."""
+    return next(round(record["peak_memory_mib"] * 2**20) for record in records if record["stage"] == stage)
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -18,11 +18,15 @@ from teacher_cache.schema import SPLITS
 
 
 class Split(NamedTuple):
-    """What a student sees of one split, in arrays of NumPy or JAX; the logits are the teacher's."""
+    """What a student sees of one split, in arrays of NumPy or JAX; the logits are the teacher's.
+
+    `ids` names the rows' examples, dtype V16; it is None where no one asks for them.
+    """
 
     features: Float[Any, "rows dimensions"]
     logits: Float[Any, "rows classes"]
     labels: Int[Any, " rows"]
+    ids: Any = None
 
 
 def open_dataset(features: Path, cache: Path, task: str, teacher: str) -> tuple[dict[str, Split], Manifest]:
@@ -66,7 +70,7 @@ def join_dataset(features: Features, rows: CacheRows) -> dict[str, Split]:
         chosen = split == index
         if not chosen.any():
             raise UserError(f"split {name} must have at least one example, got 0")
-        dataset[name] = Split(features.values[chosen], logits[chosen], labels[chosen])
+        dataset[name] = Split(features.values[chosen], logits[chosen], labels[chosen], ids[chosen])
     return dataset
 
 

@@ -1,9 +1,11 @@
 """What a trained student, and each of its controls, says of the validation and test splits.
 
-In: a Checkpoint, the dataset.  Out: predict_splits(), train_control().  Imports: jax.
+In: a Checkpoint, the dataset.  Out: predict_splits(), time_scoring(), train_control().  Imports: jax.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -27,6 +29,14 @@ def predict_splits(
     model = build_model(description.config, description.dimensions, len(description.labels))
     score = build_scorer(model, description.config)
     return {name: softmax(score(checkpoint.parameters, dataset[name].features), axis=-1) for name in EVALUATED}
+
+
+def time_scoring(score: Callable[[Any, np.ndarray], np.ndarray], parameters: Any, features: np.ndarray) -> float:
+    """Seconds in which a compiled scorer scores `features` once, after a first time that compiles."""
+    score(parameters, features)
+    start = time.perf_counter()
+    score(parameters, features)
+    return time.perf_counter() - start
 
 
 def train_control(

@@ -193,7 +193,7 @@ def _compile_epoch(
         state: Any, rates: Any, order: Int[Array, "steps batch"], train: Split
     ) -> tuple[Any, Float[Array, ""]]:
         state, losses = jax.lax.scan(
-            lambda state, rows: run_step(state, rates, Split(*(a[rows] for a in train))), state, order
+            lambda state, rows: run_step(state, rates, jax.tree.map(lambda array: array[rows], train)), state, order
         )
         return state, losses.mean()
 

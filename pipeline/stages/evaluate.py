@@ -11,7 +11,8 @@ import click
 from pipeline.entry import PATH, measure_run, require, run
 from pipeline.evaluation import tabulate_confusion
 from pipeline.params import read_block, read_seed
-from pipeline.summary import read_records, summarise_pair, write_table
+from pipeline.predictions import write_predictions
+from pipeline.summary import find_peak, read_records, summarise_pair, write_table
 from student_jax.checkpoint import load_checkpoint, read_curves
 from student_jax.compilation import keep_compiled
 from student_jax.config import EvaluateConfig
@@ -42,14 +43,13 @@ def main(
     keep_compiled(compiled)
     use_cores()
     curves = read_curves(student / "curves.csv")
-    summary = {
-        **summarise_pair(dataset, manifest, checkpoint, student, config.controls, read_seed()),
-        **read_records(card, records, task, teacher),
-        "curves": [row._asdict() for row in curves],
-    }
+    summary, predicted = summarise_pair(dataset, manifest, checkpoint, student, config.controls, read_seed())
+    summary |= read_records(card, records, task, teacher) | {"curves": [row._asdict() for row in curves]}
+    summary["student"]["peak_memory_bytes"] = find_peak(summary["records"], "train_student")
     summary["records"].append(measure_run("evaluate", task=task, teacher=teacher))
     with publish_folder(evaluation / "summary") as folder:
         write_json(folder / "summary.json", summary)
+        write_predictions(folder / "predictions.parquet", dataset["test"].ids, dataset["test"].labels, predicted)
     write_table(evaluation / "curves.csv", summary["curves"])
     write_table(evaluation / "confusion.csv", tabulate_confusion(summary["confusion"]["student"], manifest.labels))
     write_json(metrics, summary["metrics"])

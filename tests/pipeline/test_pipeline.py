@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from pipeline.predictions import read_predictions
+
 STUDENT = ["train_student", "evaluate", "report"]
 
 
@@ -16,6 +18,17 @@ def test_the_results_are_there(project):
         assert 0.5 < metrics[split]["student"]["agreement"] <= 1
         assert metrics[split]["student"]["trainable_parameters"] < 9275
     assert "emotion-tiny" in project.run("qdllm", "results")
+    evaluation = project.folder / "evaluations/emotion-tiny/llama-tiny/summary"
+    summary, answers = (
+        json.loads((evaluation / "summary.json").read_text()),
+        read_predictions(evaluation / "predictions.parquet"),
+    )
+    student = summary["student"]
+    selected = next(one for one in summary["seeds"] if one["seed"] == student["selected_seed"])
+    assert (answers.predicted == answers.labels).mean() == pytest.approx(selected["test"]["accuracy"])
+    assert student["inference_texts"] == len(answers.ids)
+    assert student["inference_seconds"] > 0
+    assert student["peak_memory_bytes"] > 1 << 26
     assert "<svg" in (project.folder / "reports/index.html").read_text()
 
 
