@@ -1,4 +1,4 @@
-"""How good a student is: accuracy, macro scores, calibration, closeness to its teacher, intervals over seeds.
+"""How good a student is: accuracy, macro scores, calibration, closeness to its teacher, intervals over seeds, tests.
 
 In: probabilities (rows, classes), class indices (rows,).  Out: plain numbers, lists and dicts, ready for JSON.
 Imports: NumPy, SciPy.
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
+from scipy.stats import binomtest
 
 Floats = NDArray[np.floating]
 Integers = NDArray[np.integer]
@@ -25,6 +26,14 @@ class Interval(NamedTuple):
     mean: float
     low: float
     high: float
+
+
+class Discordance(NamedTuple):
+    """Rows that one of two models alone has right, and McNemar's p-value of such a difference or a larger one."""
+
+    first_alone: int
+    second_alone: int
+    p_value: float
 
 
 def score(probabilities: Floats, labels: Integers, teacher: Floats | None = None) -> dict[str, float]:
@@ -119,6 +128,37 @@ def estimate_mean(values: Sequence[float]) -> Interval:
         return Interval(mean, mean, mean)
     margin = float(stdtrit(count - 1, 0.975)) * float(np.std(values, ddof=1)) / count**0.5
     return Interval(mean, mean - margin, mean + margin)
+
+
+def compare_answers(labels: Integers, first: Integers, second: Integers) -> Discordance:
+    """McNemar's exact test, two-sided: are two models right equally often on the same rows?
+
+    Rows that both have right, or both wrong, say nothing; of the others each model has half if they are equally good.
+
+    Args:
+        labels: (rows,), the true classes.
+        first: (rows,), the classes that one model predicts.
+        second: (rows,), those of the other.
+
+    Source: McNemar 1947, Psychometrika 12, 153-157.
+    """
+    one, other = first == labels, second == labels
+    alone = int(np.sum(one & ~other)), int(np.sum(other & ~one))
+    p_value = float(binomtest(alone[0], sum(alone)).pvalue) if sum(alone) else 1.0
+    return Discordance(*alone, p_value)
+
+
+def adjust_p_values(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjustment: below 5 %, a difference is one even though so many were looked for.
+
+    The k-th smallest of n is multiplied by n - k + 1, and none may end below a smaller one.
+    Source: Holm 1979, Scandinavian Journal of Statistics 6, 65-70.
+    """
+    order = np.argsort(p_values, kind="stable")
+    grown = np.sort(p_values) * np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(np.maximum.accumulate(grown), 1.0)
+    return [float(value) for value in adjusted]
 
 
 def _divide(numerator: NDArray[np.number], denominator: NDArray[np.number]) -> Floats:

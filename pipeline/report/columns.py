@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Kind = Literal["text", "count", "fraction", "nats", "seconds", "mebibytes", "words"]
+Kind = Literal["text", "count", "fraction", "nats", "seconds", "mebibytes", "words", "ratio"]
 
 # Four decimals are what the paper's tables 4 to 8 print.
 _FORMATS: Mapping[Kind, str] = {
@@ -19,6 +19,7 @@ _FORMATS: Mapping[Kind, str] = {
     "seconds": ",.2f",
     "mebibytes": ",.0f",
     "words": ",.1f",
+    "ratio": ".2e",
 }
 _MISSING = "\N{EN DASH}"
 

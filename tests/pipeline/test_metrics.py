@@ -102,3 +102,29 @@ def test_seeds_are_averaged_metric_by_metric():
     # Two seeds and 1 degree of freedom: t = 12.7 would end at 0.21 and 1.49, and no accuracy is above 1.
     assert averaged["accuracy_low"] == pytest.approx(0.85 - 12.7062 * 0.05, abs=1e-4)
     assert averaged["accuracy_high"] == 1.0
+
+
+def test_mcnemar_by_hand():
+    """Six rows that one alone has right, one that the other alone has: 2 (C(7,0) + C(7,1)) / 2^7 = 0.125."""
+    labels = np.zeros(12, int)
+    first = np.array([0] * 6 + [1] + [0] * 3 + [1] * 2)
+    second = np.array([1] * 6 + [0] + [0] * 3 + [1] * 2)
+    assert metrics.compare_answers(labels, first, second) == (6, 1, pytest.approx(0.125))
+    assert metrics.compare_answers(labels, second, first) == (1, 6, pytest.approx(0.125))
+
+
+def test_mcnemar_sees_classes_and_not_only_two_of_them():
+    """Both wrong, though with different classes, is no discordance."""
+    assert metrics.compare_answers(np.array([0, 2]), np.array([1, 2]), np.array([2, 1])) == (1, 0, 1.0)
+
+
+def test_models_that_are_right_on_the_same_rows_do_not_differ():
+    labels = np.array([0, 1, 1])
+    assert metrics.compare_answers(labels, labels, labels) == (0, 0, 1.0)
+
+
+def test_holm_by_hand():
+    """0.01 x 4, 0.02 x 3, then 0.03 x 2 and 0.04 x 1, which may not fall below 0.06; at most 1."""
+    assert metrics.adjust_p_values([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert metrics.adjust_p_values([0.9, 0.8]) == [1.0, 1.0]
+    assert metrics.adjust_p_values([]) == []
