@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from student_jax.features import Features, read_features
+from student_jax.features import MAX_BYTES, Features, read_features
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import Manifest
 from teacher_cache.reader import CacheRows, open_cache
@@ -20,6 +20,7 @@ from teacher_cache.schema import SPLITS
 class Split(NamedTuple):
     """What a student sees of one split, in arrays of NumPy or JAX; the logits are the teacher's.
 
+    `features` are StoredValues where they would be too large for memory.
     `ids` names the rows' examples, dtype V16; it is None where no one asks for them.
     """
 
@@ -29,7 +30,9 @@ class Split(NamedTuple):
     ids: Any = None
 
 
-def open_dataset(features: Path, cache: Path, task: str, teacher: str) -> tuple[dict[str, Split], Manifest]:
+def open_dataset(
+    features: Path, cache: Path, task: str, teacher: str, memory: int = MAX_BYTES
+) -> tuple[dict[str, Split], Manifest]:
     """The joined splits of one task and teacher, and the manifest of the cache they come from.
 
     Args:
@@ -37,11 +40,12 @@ def open_dataset(features: Path, cache: Path, task: str, teacher: str) -> tuple[
         cache: the folder of stage cache_teacher.
         task: the task that the cache must be of.
         teacher: the teacher that it must be of.
+        memory: features of more bytes stay in their file.
 
     Raises:
         UserError: a file is missing or damaged; the cache is another's, or was made from other examples.
     """
-    read = read_features(features / "features.parquet")
+    read = read_features(features / "features.parquet", memory)
     opened = open_cache(cache, {"task": task, "teacher": teacher, "identity.examples": read.examples})
     return join_dataset(read, opened.read()), opened.manifest
 
@@ -57,21 +61,28 @@ def join_dataset(features: Features, rows: CacheRows) -> dict[str, Split]:
         UserError: ids that occur twice, that only one side has, or a split without rows.
     """
     ids = features.ids
-    for side, side_ids in (("features", ids), ("teacher cache", rows.example_id)):
-        unique, counts = np.unique(side_ids, return_counts=True)
-        _refuse(unique[counts > 1], f"must occur once in the {side}, got them twice")
-    _refuse(np.setdiff1d(ids, rows.example_id), "must be in the teacher cache, got features alone")
-    _refuse(np.setdiff1d(rows.example_id, ids), "must have features, got a row of the teacher cache alone")
-    by_id = np.argsort(rows.example_id)
-    position = by_id[np.searchsorted(rows.example_id[by_id], ids)]
-    logits, labels, split = rows.logits[position], rows.label[position], rows.split[position]
+    places = _find(ids, rows.example_id)
+    logits, labels, split = rows.logits[places], rows.label[places], rows.split[places]
     dataset = {}
     for index, name in enumerate(SPLITS):
         chosen = split == index
         if not chosen.any():
             raise UserError(f"split {name} must have at least one example, got 0")
-        dataset[name] = Split(features.values[chosen], logits[chosen], labels[chosen], ids[chosen])
+        dataset[name] = Split(features.select(chosen), logits[chosen], labels[chosen], ids[chosen])
     return dataset
+
+
+def _find(ids: np.ndarray, cached: np.ndarray) -> slice | Int[np.ndarray, " rows"]:
+    """Where every id stands in the cache, which has each of its own once."""
+    if np.array_equal(ids, cached):  # as the pipeline writes them; sorting millions takes a minute
+        return slice(None)
+    for side, side_ids in (("features", ids), ("teacher cache", cached)):
+        unique, counts = np.unique(side_ids, return_counts=True)
+        _refuse(unique[counts > 1], f"must occur once in the {side}, got them twice")
+    _refuse(np.setdiff1d(ids, cached), "must be in the teacher cache, got features alone")
+    _refuse(np.setdiff1d(cached, ids), "must have features, got a row of the teacher cache alone")
+    by_id = np.argsort(cached)
+    return by_id[np.searchsorted(cached[by_id], ids)]
 
 
 def _refuse(ids: np.ndarray, rule: str) -> None:

@@ -23,6 +23,7 @@ from pydantic import TypeAdapter
 from safetensors import SafetensorError
 
 from student_jax.config import EmbedConfig
+from student_jax.stored import GROUP_BYTES, StoredValues, open_values, require_finite
 from teacher_cache.errors import UserError
 from teacher_cache.publish import publish_file
 from teacher_cache.reader import ids_to_numpy
@@ -37,6 +38,8 @@ if TYPE_CHECKING:  # scikit-learn and tokenizers take seconds to import, and who
 FORMAT = 1
 TENSORS, DESCRIPTION = "embedder.safetensors", "embedder.json"
 FINGERPRINT = b"examples"
+# What of a task's features is held in memory; more is read from its file, window by window.
+MAX_BYTES = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -190,8 +193,12 @@ class Features(NamedTuple):
     """All of features.parquet: ids (rows,) of dtype V16, values (rows, dimensions) float32, and which examples."""
 
     ids: np.ndarray
-    values: np.ndarray
+    values: np.ndarray | StoredValues
     examples: str
+
+    def select(self, rows: np.ndarray) -> np.ndarray | StoredValues:
+        """The values of the rows for which `rows`, one truth value each, is true."""
+        return self.values.select(rows) if isinstance(self.values, StoredValues) else self.values[rows]
 
 
 def write_features(path: Path, ids: pa.ChunkedArray, values: np.ndarray, examples: str) -> None:
@@ -211,34 +218,43 @@ def write_features(path: Path, ids: pa.ChunkedArray, values: np.ndarray, example
         pq.write_table(
             pa.Table.from_arrays([ids, column], schema=schema),
             temporary,
+            row_group_size=max(1, GROUP_BYTES // (4 * dimensions)),
             compression="none",
             use_dictionary=False,
             write_page_checksum=True,
         )
 
 
-def read_features(path: Path) -> Features:
+def read_features(path: Path, memory: int = MAX_BYTES) -> Features:
     """Read features.parquet, verifying its checksums.
+
+    Args:
+        path: the file.
+        memory: values of more bytes stay in the file, and are read when they are asked for.
 
     Raises:
         UserError: missing, damaged, not a features file, empty, or with a value that is not finite.
     """
     try:
-        table = pq.ParquetFile(path, page_checksum_verification=True).read()
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        schema, rows = file.schema_arrow, file.metadata.num_rows
+        index = schema.get_field_index("features")
+        kind = schema.field(index).type if index >= 0 else None
+        dimensions = kind.list_size if isinstance(kind, pa.FixedSizeListType) else 1
+        require_schema(schema, features_schema(dimensions), path)
+        stored = rows * dimensions * 4 > memory
+        table = file.read(["example_id"] if stored else None).combine_chunks()
     except FileNotFoundError:
         raise UserError(f"{path} must exist; run the embed stage or `dvc pull`") from None
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}; remake or pull it") from None
-    index = table.schema.get_field_index("features")
-    kind = table.schema.field(index).type if index >= 0 else None
-    dimensions = kind.list_size if isinstance(kind, pa.FixedSizeListType) else 1
-    require_schema(table.schema, features_schema(dimensions), path)
-    if table.num_rows == 0:
+    if rows == 0:
         raise UserError(f"{path} must have at least one row, got 0")
-    table = table.combine_chunks()
-    values = table["features"].chunk(0).flatten().to_numpy().reshape(-1, dimensions)
-    if not np.isfinite(values).all():
-        raise UserError(f"{path}: features must be finite, got NaN or infinity; remake it")
-    return Features(
-        ids_to_numpy(table["example_id"]), values, (table.schema.metadata or {}).get(FINGERPRINT, b"").decode()
-    )
+    values: np.ndarray | StoredValues
+    if stored:
+        values = open_values(path, dimensions)
+    else:
+        values = table["features"].chunk(0).flatten().to_numpy().reshape(-1, dimensions)
+        require_finite(values, path)
+    examples = (schema.metadata or {}).get(FINGERPRINT, b"").decode()
+    return Features(ids_to_numpy(table["example_id"]), values, examples)

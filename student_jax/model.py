@@ -20,6 +20,7 @@ from student_jax.circuit import Angles, angle_shapes, sum_rotations
 from student_jax.config import StudentConfig
 from student_jax.devices import ROWS, share_rows
 from student_jax.engines import Engine, build_engine
+from student_jax.stored import StoredValues
 
 # What is simulated at once where no gradient is wanted: at most 2^19 amplitudes, 4 MiB in complex64, for every seed.
 MAX_AMPLITUDES_LOG2 = 19
@@ -127,7 +128,7 @@ def count_trainable(model: Model) -> int:
     return sum(array.size for name, array in arrays.items() if model.rates.get(name, 1.0) > 0)
 
 
-def build_scorer(model: Model, config: StudentConfig) -> Callable[[Any, np.ndarray], np.ndarray]:
+def build_scorer(model: Model, config: StudentConfig) -> Callable[[Any, np.ndarray | StoredValues], np.ndarray]:
     """Compile (parameters of all seeds, features (rows, dimensions)) -> scores (seeds, rows, classes) of `model`.
 
     Rows are scored in batches whose size is a power of two, so that few shapes are compiled.
@@ -141,13 +142,16 @@ def build_scorer(model: Model, config: StudentConfig) -> Callable[[Any, np.ndarr
             jax.shard_map(apply, mesh=mesh, in_specs=(P(), P(ROWS)), out_specs=P(None, ROWS), check_vma=False)
         )
 
-    def score(parameters: Any, features: np.ndarray) -> np.ndarray:
+    def score(parameters: Any, features: np.ndarray | StoredValues) -> np.ndarray:
         batch = min(limit, 1 << (len(features) - 1).bit_length())
         mesh = share_rows(batch)
         run, parameters = compile_apply(mesh), jax.device_put(parameters, NamedSharding(mesh, P()))
-        padded = np.pad(features.astype(config.precision), ((0, -len(features) % batch), (0, 0)))
+        scores = []
         with jax.enable_x64(config.precision == "float64"):
-            scores = [np.asarray(run(parameters, chunk)) for chunk in np.split(padded, len(padded) // batch)]
-        return np.concatenate(scores, axis=1)[:, : len(features)]
+            for start in range(0, len(features), batch):
+                chunk = features[start : start + batch].astype(config.precision)
+                padded = np.pad(chunk, ((0, batch - len(chunk)), (0, 0)))
+                scores.append(np.asarray(run(parameters, padded))[:, : len(chunk)])
+        return np.concatenate(scores, axis=1)
 
     return score

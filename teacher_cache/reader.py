@@ -59,11 +59,15 @@ class Cache:
         Raises:
             UserError: as `iter_parts`, or an example stands in the cache twice.
         """
-        parts = list(self.iter_parts())
-        columns: dict[str, Any] = {
-            name: None if getattr(parts[0], name) is None else np.concatenate([getattr(part, name) for part in parts])
-            for name in (field.name for field in fields(CacheRows))
-        }
+        chunks: dict[str, list[Any]] = {field.name: [] for field in fields(CacheRows)}
+        for part in self.iter_parts():
+            for name, column in chunks.items():
+                column.append(getattr(part, name))
+        columns: dict[str, Any] = {}
+        for name in list(chunks):
+            # Let go as soon as it is joined: the largest column is held twice, not the whole cache.
+            column = chunks.pop(name)
+            columns[name] = None if column[0] is None else np.concatenate(column)
         rows = CacheRows(**columns)
         duplicates = len(rows.example_id) - len(np.unique(rows.example_id))
         if duplicates:
