@@ -18,16 +18,18 @@ from teacher_cache.schema import SPLITS
 
 
 class Split(NamedTuple):
-    """What a student sees of one split, in arrays of NumPy or JAX; the logits are the teacher's.
+    """What a model sees of one split, in arrays of NumPy or JAX; the logits are the teacher's.
 
-    `features` are StoredValues where they would be too large for memory.
-    `ids` names the rows' examples, dtype V16; it is None where no one asks for them.
+    `features` are what is classified: vectors, or tokens; StoredValues where they would be too large for memory.
+    `hidden` are the teacher's states of some layers, None where the model is not trained on them. `ids` names the rows'
+    examples, dtype V16; it is None where no one asks for them.
     """
 
-    features: Float[Any, "rows dimensions"]
+    features: Float[Any, "rows dimensions"] | Int[Any, "rows tokens"]
     logits: Float[Any, "rows classes"]
     labels: Int[Any, " rows"]
     ids: Any = None
+    hidden: Float[Any, "rows layers width"] | None = None
 
 
 def open_dataset(

@@ -250,11 +250,9 @@ def read_features(path: Path, memory: int = MAX_BYTES) -> Features:
         raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}; remake or pull it") from None
     if rows == 0:
         raise UserError(f"{path} must have at least one row, got 0")
-    values: np.ndarray | StoredValues
+    ids, examples = ids_to_numpy(table["example_id"]), (schema.metadata or {}).get(FINGERPRINT, b"").decode()
     if stored:
-        values = open_values(path, dimensions)
-    else:
-        values = table["features"].chunk(0).flatten().to_numpy().reshape(-1, dimensions)
-        require_finite(values, path)
-    examples = (schema.metadata or {}).get(FINGERPRINT, b"").decode()
-    return Features(ids_to_numpy(table["example_id"]), values, examples)
+        return Features(ids, open_values(path, dimensions), examples)
+    values = table["features"].chunk(0).flatten().to_numpy().reshape(-1, dimensions)
+    require_finite(values, path)
+    return Features(ids, values, examples)

@@ -1,7 +1,7 @@
 """The quantum student: features -> angles of the encoding -> expectation values -> scores.
 
 In: StudentConfig, numbers of features and classes.  Out: Model, Parameters, build_model(), build_scorer(),
-count_trainable().
+convert_floats(), count_trainable().
 Imports: jax, numpy.
 """
 
@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 
 from student_jax.circuit import Angles, angle_shapes, sum_rotations
 from student_jax.config import StudentConfig
+from student_jax.dataset import Split
 from student_jax.devices import ROWS, share_rows
 from student_jax.engines import Engine, build_engine
 from student_jax.stored import StoredValues
@@ -43,16 +44,18 @@ class Parameters(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What the trainer trains: a quantum student or one of its controls.
+    """What the trainer trains: a quantum student, one of its controls, or a rival.
 
     `initialise` draws one set of parameters, a pytree of NumPy arrays; `apply` maps it and features (rows, dimensions)
     to scores (rows, classes); `rates` holds factors on the learning rate by name of parameter (see `name_arrays`),
-    where they are not 1; a parameter with rate 0 is not trained.
+    where they are not 1; a parameter with rate 0 is not trained. `loss`, of parameters and a batch of rows, is what
+    training minimises where that is not the distillation loss of the scores.
     """
 
     initialise: Callable[[np.random.Generator], Any]
-    apply: Callable[[Any, Float[Array, "rows dimensions"]], Float[Array, "rows classes"]]
+    apply: Callable[[Any, Array], Float[Array, "rows classes"]]
     rates: Mapping[str, float]
+    loss: Callable[[Any, Split], Float[Array, ""]] | None = None
 
 
 def build_model(config: StudentConfig, dimensions: int, classes: int) -> Model:
@@ -116,6 +119,11 @@ def apply_affine(affine: Affine, inputs: Float[Array, "rows inputs"]) -> Float[A
     return inputs @ affine.weight + affine.bias[None]
 
 
+def convert_floats(array: np.ndarray, precision: str) -> np.ndarray:
+    """Features and states in `precision`; tokens as they are."""
+    return array.astype(precision) if np.issubdtype(array.dtype, np.floating) else array
+
+
 def name_arrays(parameters: Any) -> dict[str, Any]:
     """The arrays of `parameters` by dotted name, such as encoding.weight or angles.ry, in the pytree's order."""
     leaves, _ = jax.tree.flatten_with_path(parameters)
@@ -149,7 +157,7 @@ def build_scorer(model: Model, config: StudentConfig) -> Callable[[Any, np.ndarr
         scores = []
         with jax.enable_x64(config.precision == "float64"):
             for start in range(0, len(features), batch):
-                chunk = features[start : start + batch].astype(config.precision)
+                chunk = convert_floats(features[start : start + batch], config.precision)
                 padded = np.pad(chunk, ((0, batch - len(chunk)), (0, 0)))
                 scores.append(np.asarray(run(parameters, padded))[:, : len(chunk)])
         return np.concatenate(scores, axis=1)

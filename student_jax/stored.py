@@ -1,18 +1,11 @@
-"""Features that stay in their file because they are too many for memory, and windows of rows to train on.
+"""Features that stay in their file because they are too many for memory; a row group is what is read at once.
 
-In: features.parquet, and which of its rows.  Out: StoredValues, open_values(), require_finite(), count_window_rows(),
-iter_windows().
+In: features.parquet, and which of its rows.  Out: StoredValues, open_values(), require_finite().
 Imports: NumPy, pyarrow.
-
-A row group is what is read at once. Training takes the groups in an order of each epoch, holds as many as make a
-window, and mixes the rows of a window; while it computes, the next window is read. What is small for every row, its
-logits and label, stays in memory: 4 (classes + 1) bytes beside the 4 * dimensions of its features.
 """
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,15 +13,7 @@ import pyarrow.parquet as pq
 
 from teacher_cache.errors import UserError
 
-if TYPE_CHECKING:
-    from student_jax.dataset import Split
-
 GROUP_BYTES = 8 << 20
-WINDOW_BYTES = 128 << 20
-
-Item = TypeVar("Item")
-# Features, and where their rows stand in the split.
-Piece: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
 class StoredValues:
@@ -103,55 +88,3 @@ def require_finite(values: np.ndarray, path: Path) -> None:
     """
     if not np.isfinite(values).all():
         raise UserError(f"{path}: features must be finite, got NaN or infinity; remake it")
-
-
-def count_window_rows(dimensions: int, batch: int) -> int:
-    """How many rows a window has: as many whole batches as fit into WINDOW_BYTES."""
-    return max(1, WINDOW_BYTES // (4 * dimensions) // batch) * batch
-
-
-def iter_windows(split: "Split", epoch: int, rows: int) -> Iterator["Split"]:
-    """Cut a split with stored features into windows of `rows` rows, the last one of fewer, and read one ahead.
-
-    Args:
-        split: its features are StoredValues.
-        epoch: the order of the row groups depends on it alone, so that seeds can share a window.
-        rows: in a window.
-
-    Yields:
-        Split, in memory.
-    """
-    return _read_ahead(_cut_windows(split, epoch, rows))
-
-
-def _cut_windows(split: "Split", epoch: int, rows: int) -> Iterator["Split"]:
-    stored: StoredValues = split.features
-    held: list[Piece] = []
-    count = 0
-    for group in np.random.default_rng(epoch).permutation(len(stored.spans)):
-        span = stored.spans[group]
-        held.append((stored.read_group(group), np.arange(span.start, span.stop)))
-        count += len(held[-1][1])
-        while count >= rows:
-            window, *held = _cut(split, held, rows)
-            count -= rows
-            yield window
-    if count:
-        yield _cut(split, held, count)[0]
-
-
-def _cut(split: "Split", held: Sequence[Piece], rows: int) -> tuple["Split", Piece]:
-    """The first `rows` rows of the pieces, and what is left of them."""
-    features, places = (np.concatenate(parts) for parts in zip(*held, strict=True))
-    taken = places[:rows]
-    window = split._replace(features=features[:rows], logits=split.logits[taken], labels=split.labels[taken], ids=None)
-    return window, (features[rows:], places[rows:])
-
-
-def _read_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items, the next one being made while the caller is busy with one."""
-    with ThreadPoolExecutor(1) as maker:
-        coming = maker.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = maker.submit(next, items, None)
-            yield item

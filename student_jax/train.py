@@ -24,7 +24,7 @@ from student_jax.config import StudentConfig
 from student_jax.dataset import Split
 from student_jax.devices import ROWS, SEEDS, share_training
 from student_jax.losses import distillation_loss
-from student_jax.model import Model, build_scorer, name_arrays
+from student_jax.model import Model, build_scorer, convert_floats, name_arrays
 from teacher_cache.errors import UserError
 
 LOG = logging.getLogger(__name__)
@@ -183,6 +183,8 @@ def _compile_epoch(
         parameters, memory = state
 
         def compute_loss(parameters: Any) -> Float[Array, ""]:
+            if model.loss is not None:
+                return model.loss(parameters, batch)
             return distillation_loss(model.apply(parameters, batch.features), batch.logits, batch.labels, config.loss)
 
         loss, gradient = jax.lax.pmean(jax.value_and_grad(compute_loss)(parameters), ROWS)
@@ -234,4 +236,4 @@ def _arrange_rates(model: Model, precision: str) -> Any:
 
 
 def _convert(split: Split, precision: str) -> Split:
-    return Split(split.features.astype(precision), split.logits.astype(precision), split.labels)
+    return jax.tree.map(lambda array: convert_floats(array, precision), split._replace(ids=None))

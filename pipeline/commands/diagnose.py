@@ -119,8 +119,8 @@ def draw_rows(split: "Split", rows: int, seed: int) -> "Split":
     """At most `rows` rows of `split`, drawn at random, in their order."""
     import numpy as np
 
-    chosen = np.random.default_rng(seed).permutation(len(split.labels))[:rows]
-    return type(split)(*(array[np.sort(chosen)] for array in split))
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(split.labels))[:rows])
+    return type(split)(*(None if array is None else array[chosen] for array in split))
 
 
 def format_accuracy(accuracy: Sequence[dict[str, Any]], rows: int) -> list[str]:

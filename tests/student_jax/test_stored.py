@@ -8,7 +8,8 @@ import pytest
 from student_jax import features as features_module
 from student_jax.dataset import Split
 from student_jax.features import read_features, write_features
-from student_jax.stored import StoredValues, count_window_rows, iter_windows
+from student_jax.stored import StoredValues
+from student_jax.windows import count_window_rows, iter_windows
 from teacher_cache.errors import UserError
 
 ROWS, DIMENSIONS = 230, 3

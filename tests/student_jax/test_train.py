@@ -12,7 +12,7 @@ import pytest
 from student_jax.config import CircuitConfig, LossConfig, StudentConfig
 from student_jax.dataset import Split
 from student_jax.losses import distillation_loss
-from student_jax.model import build_model
+from student_jax.model import Model, build_model
 from student_jax.train import train
 from teacher_cache.errors import UserError
 
@@ -173,3 +173,24 @@ def test_without_a_terminal_there_is_a_line_for_each_epoch(dataset, caplog):
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 3
     assert lines[0].startswith("test: epoch 1 of 3: validation loss ")
+
+
+def test_a_model_may_bring_its_own_loss_tokens_and_states():
+    """Counts of tokens, fitted to one layer's states alone: the distillation loss then chooses the epoch, no more."""
+    generator = np.random.default_rng(0)
+    tokens = generator.integers(0, 4, (24, 6)).astype(np.int32)
+    counts = np.stack([(tokens == k).sum(axis=1) for k in range(4)], axis=1).astype(np.float16)
+    split = Split(tokens, np.zeros((24, 4), np.float32), tokens[:, 0], None, counts[:, None])
+    config = make_config(epochs=40, learning_rate=0.3, schedule="constant")
+
+    def apply(table, tokens):
+        assert tokens.dtype == np.int32
+        return jnp.take(table, tokens, axis=0).sum(axis=1)
+
+    def loss(table, batch):
+        return jnp.mean((apply(table, batch.features) - batch.hidden[:, 0]) ** 2)
+
+    model = Model(lambda generator: generator.normal(size=(4, 4)).astype(np.float32), apply, {}, loss)
+    found = train(model, {"train": split, "validation": split}, config, 0, "test")
+    by_epoch = [result.train_loss for result in found.curves if result.seed == 0]
+    assert by_epoch[-1] < 1e-3 < 1 < by_epoch[0]
