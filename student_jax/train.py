@@ -25,6 +25,7 @@ from student_jax.dataset import Split
 from student_jax.devices import ROWS, SEEDS, share_training
 from student_jax.losses import distillation_loss
 from student_jax.model import Model, build_scorer, convert_floats, name_arrays
+from student_jax.windows import Windows
 from teacher_cache.errors import UserError
 
 LOG = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ def train(model: Model, dataset: Mapping[str, Split], config: StudentConfig, see
     """Train `config.seeds` students side by side on split `train`; epochs and seed are chosen on `validation`.
 
     An epoch takes every row once, in an order of its own; the rows that do not fill a last batch are left out of it.
+    Features that stay in their file are mixed inside of a window of rows, and windows differ from epoch to epoch.
 
     Args:
         model: what to train.
@@ -81,8 +83,8 @@ def _train(model: Model, dataset: Mapping[str, Split], config: StudentConfig, se
     mesh = share_training(seeds, batch)
     optimizer = build_optimizer(config, rows // batch)
     run_epoch, validate = _compile_epoch(model, config, optimizer, mesh), _compile_validation(model, config)
-    constants = (_arrange_rates(model, config.precision), _convert(dataset["train"], config.precision))
-    rates, train = jax.device_put(constants, NamedSharding(mesh, P()))
+    rates = jax.device_put(_arrange_rates(model, config.precision), NamedSharding(mesh, P()))
+    windows = Windows(dataset["train"], batch, partial(_load, config.precision, mesh))
     # Every device takes as many seeds as any other; what comes after the last seed asked for is trained for nothing.
     drawn = range(seed, seed + -(-seeds // mesh.shape[SEEDS]) * mesh.shape[SEEDS])
     draws = [model.initialise(np.random.default_rng(number)) for number in drawn]
@@ -95,11 +97,15 @@ def _train(model: Model, dataset: Mapping[str, Split], config: StudentConfig, se
     bar = tqdm(range(1, config.epochs + 1), desc=name, unit="epoch", disable=not sys.stderr.isatty())
     for epoch in bar:
         start = time.perf_counter()
-        order = np.stack([_shuffle(rows, batch, number, epoch) for number in drawn])
-        state, losses = jax.block_until_ready(run_epoch(state, rates, order, train))
+        shufflers = [np.random.default_rng([number, epoch]) for number in drawn]
+        total, steps = np.zeros(len(drawn)), 0
+        for window in windows.iterate(epoch):
+            order = np.stack([_shuffle(shuffler, len(window.labels), batch) for shuffler in shufflers])
+            state, losses = jax.block_until_ready(run_epoch(state, rates, order, window))
+            total, steps = total + order.shape[1] * np.asarray(losses), steps + order.shape[1]
         seconds.append(time.perf_counter() - start)
         parameters = _take(state[0], seeds)
-        measures = zip(drawn, _take(losses, seeds).tolist(), *validate(parameters, dataset["validation"]), strict=False)
+        measures = zip(drawn, (total / steps).tolist(), *validate(parameters, dataset["validation"]), strict=False)
         results = [EpochResult(number, epoch, *row) for number, *row in measures]
         curves += results
         _report(bar, name, results, seconds[-1])
@@ -222,9 +228,9 @@ def _compile_validation(model: Model, config: StudentConfig) -> Callable[[Any, S
     return validate
 
 
-def _shuffle(rows: int, batch: int, seed: int, epoch: int) -> Int[np.ndarray, "steps batch"]:
-    """An order of the rows that depends on (seed, epoch) alone, cut into whole batches."""
-    order = np.random.default_rng([seed, epoch]).permutation(rows).astype(np.int32)
+def _shuffle(generator: np.random.Generator, rows: int, batch: int) -> Int[np.ndarray, "steps batch"]:
+    """A random order of the rows, cut into whole batches."""
+    order = generator.permutation(rows).astype(np.int32)
     return order[: rows // batch * batch].reshape(-1, batch)
 
 
@@ -235,5 +241,7 @@ def _arrange_rates(model: Model, precision: str) -> Any:
     return jax.tree.unflatten(jax.tree.structure(parameters), factors)
 
 
-def _convert(split: Split, precision: str) -> Split:
-    return jax.tree.map(lambda array: convert_floats(array, precision), split._replace(ids=None))
+def _load(precision: str, mesh: Mesh, split: Split) -> Split:
+    """All rows of a split in memory on every device."""
+    converted = jax.tree.map(lambda array: convert_floats(array, precision), split._replace(ids=None))
+    return jax.device_put(converted, NamedSharding(mesh, P()))

@@ -1,13 +1,13 @@
 """Windows of rows to train on, cut from a split whose features stay in their file.
 
-In: a Split.  Out: count_window_rows(), iter_windows().  Imports: NumPy.
+In: a Split.  Out: Windows.  Imports: NumPy.
 
 An epoch takes the file's row groups in an order of its own, holds as many as make a window, and mixes the rows of a
 window; while one is trained on, the next is read. What is small for every row, its logits and label, stays in memory:
 4 (classes + 1) bytes beside the 4 * dimensions of its features.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias, TypeVar
 
@@ -23,23 +23,26 @@ Item = TypeVar("Item")
 Piece: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
-def count_window_rows(dimensions: int, batch: int) -> int:
-    """How many rows a window has: as many whole batches as fit into WINDOW_BYTES."""
-    return max(1, WINDOW_BYTES // (4 * dimensions) // batch) * batch
+class Windows:
+    """What an epoch trains on, window by window; a split in memory is one window."""
 
+    def __init__(self, split: Split, batch: int, load: Callable[[Split], Split]) -> None:
+        """Take a split of which `load` brings a window, which is in memory, to where it is trained on."""
+        self._split, self._load, self._batch = split, load, batch
+        self._rows = max(1, WINDOW_BYTES // (4 * split.features.shape[1]) // batch) * batch
+        self._whole = None if isinstance(split.features, StoredValues) else load(split)
 
-def iter_windows(split: Split, epoch: int, rows: int) -> Iterator[Split]:
-    """Cut a split with stored features into windows of `rows` rows, the last one of fewer, and read one ahead.
+    def iterate(self, epoch: int) -> Iterator[Split]:
+        """Yield windows of `WINDOW_BYTES` at most, whole batches all but the last, which has one at least.
 
-    Args:
-        split: its features are StoredValues.
-        epoch: the order of the row groups depends on it alone, so that seeds can share a window.
-        rows: in a window.
-
-    Yields:
-        Split, in memory.
-    """
-    return _read_ahead(_cut_windows(split, epoch, rows))
+        The order of the row groups depends on `epoch` alone, so that seeds can share a window.
+        """
+        if self._whole is not None:
+            yield self._whole
+            return
+        for window in _read_ahead(_cut_windows(self._split, epoch, self._rows)):
+            if len(window.labels) >= self._batch:
+                yield self._load(window)
 
 
 def _cut_windows(split: Split, epoch: int, rows: int) -> Iterator[Split]:

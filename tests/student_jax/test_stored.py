@@ -6,10 +6,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from student_jax import features as features_module
+from student_jax import windows as windows_module
 from student_jax.dataset import Split
 from student_jax.features import read_features, write_features
 from student_jax.stored import StoredValues
-from student_jax.windows import count_window_rows, iter_windows
+from student_jax.windows import Windows
 from teacher_cache.errors import UserError
 
 ROWS, DIMENSIONS = 230, 3
@@ -56,9 +57,15 @@ def test_a_selection_can_be_cut_again(path):
     np.testing.assert_array_equal(stored.select(low)[:][:, 0], np.arange(0, 60, 2))
 
 
-def test_windows_have_every_row_once_beside_its_own_logits(path):
+def cut(split, monkeypatch, rows, batch=1, epoch=1):
+    """The windows of an epoch, of `rows` rows each."""
+    monkeypatch.setattr(windows_module, "WINDOW_BYTES", rows * 4 * DIMENSIONS)
+    return list(Windows(split, batch, lambda window: window).iterate(epoch))
+
+
+def test_windows_have_every_row_once_beside_its_own_logits(path, monkeypatch):
     chosen = np.arange(ROWS) % 3 != 0
-    windows = list(iter_windows(make_split(path, chosen), epoch=1, rows=64))
+    windows = cut(make_split(path, chosen), monkeypatch, rows=64)
     assert [len(window.labels) for window in windows] == [64, 64, int(chosen.sum()) - 128]
     seen = np.concatenate([window.features[:, 0] for window in windows])
     np.testing.assert_array_equal(np.sort(seen), np.flatnonzero(chosen))
@@ -66,18 +73,27 @@ def test_windows_have_every_row_once_beside_its_own_logits(path):
     np.testing.assert_array_equal(seen, np.concatenate([window.labels for window in windows]))
 
 
-def test_the_order_of_windows_depends_on_the_epoch_alone(path):
+def test_the_order_of_windows_depends_on_the_epoch_alone(path, monkeypatch):
     first, again, second = (
-        np.concatenate([window.labels for window in iter_windows(make_split(path), epoch, rows=50)])
+        np.concatenate([window.labels for window in cut(make_split(path), monkeypatch, 50, epoch=epoch)])
         for epoch in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
     assert (first != second).any()
 
 
-def test_a_window_has_whole_batches():
-    assert count_window_rows(768, 64) % 64 == 0
-    assert count_window_rows(10**9, 64) == 64
+def test_windows_are_of_whole_batches_and_the_last_has_one_at_least(path, monkeypatch):
+    sizes = [len(window.labels) for window in cut(make_split(path), monkeypatch, rows=50, batch=16)]
+    assert sizes == [48, 48, 48, 48, 38]
+    assert [len(window.labels) for window in cut(make_split(path), monkeypatch, rows=90, batch=75)] == [75, 75, 75]
+
+
+def test_a_split_in_memory_is_loaded_once_and_is_one_window(path):
+    split = make_split(path)._replace(features=read_features(path).values)
+    loaded = []
+    windows = Windows(split, 16, lambda window: loaded.append(window) or window)
+    assert [len(window.labels) for epoch in (1, 2) for window in windows.iterate(epoch)] == [ROWS, ROWS]
+    assert len(loaded) == 1
 
 
 def test_damage_and_values_that_are_not_finite_are_refused_when_read(path, tmp_path):

@@ -7,10 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pyarrow as pa
 import pytest
 
+from student_jax import features as features_module
+from student_jax import windows as windows_module
 from student_jax.config import CircuitConfig, LossConfig, StudentConfig
 from student_jax.dataset import Split
+from student_jax.features import read_features, write_features
 from student_jax.losses import distillation_loss
 from student_jax.model import Model, build_model
 from student_jax.train import train
@@ -194,3 +198,29 @@ def test_a_model_may_bring_its_own_loss_tokens_and_states():
     found = train(model, {"train": split, "validation": split}, config, 0, "test")
     by_epoch = [result.train_loss for result in found.curves if result.seed == 0]
     assert by_epoch[-1] < 1e-3 < 1 < by_epoch[0]
+
+
+def store(split, path, group_rows, monkeypatch):
+    """The same split, its features in a file whose row groups have `group_rows` rows."""
+    monkeypatch.setattr(features_module, "GROUP_BYTES", group_rows * 4 * split.features.shape[1])
+    ids = pa.array([k.to_bytes(16, "big") for k in range(len(split.labels))], pa.binary(16))
+    write_features(path, pa.chunked_array([ids]), split.features, "")
+    return split._replace(features=read_features(path, memory=0).values)
+
+
+def test_features_in_a_file_train_the_same_student(dataset, run, tmp_path, monkeypatch):
+    config = make_config()
+    stored = {name: store(split, tmp_path / f"{name}.parquet", 100, monkeypatch) for name, split in dataset.items()}
+    found = train(build_model(config, 5, 2), stored, config, 0, "test")
+    assert_same(found.parameters, run(config).parameters, atol=1e-6)
+
+
+def test_windows_of_some_rows_train_as_well(dataset, run, tmp_path, monkeypatch):
+    monkeypatch.setattr(windows_module, "WINDOW_BYTES", 16 * 4 * 5)
+    config = make_config(epochs=6)
+    stored = {name: store(split, tmp_path / f"{name}.parquet", 6, monkeypatch) for name, split in dataset.items()}
+    found = train(build_model(config, 5, 2), stored, config, 0, "test")
+    shuffled = run(config)
+    for one, other in zip(found.curves, shuffled.curves, strict=True):
+        assert one.train_loss != other.train_loss
+        assert one.validation_loss == pytest.approx(other.validation_loss, abs=0.05)
