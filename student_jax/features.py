@@ -39,7 +39,7 @@ FORMAT = 1
 TENSORS, DESCRIPTION = "embedder.safetensors", "embedder.json"
 FINGERPRINT = b"examples"
 # What of a task's features is held in memory; more is read from its file, window by window.
-MAX_BYTES = 512 << 20
+MAX_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
