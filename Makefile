@@ -32,6 +32,7 @@ report: $(INSTALLED)  ## rebuild the report from what is there
 
 bench: $(INSTALLED) $(PEERS)/installed  ## time the student and the capture against their peers
 	$(PEERS)/bin/python -m tests.benchmarks.bench_student
+	python -m tests.benchmarks.bench_stream
 	python -m tests.benchmarks.bench_capture $(if $(TEXT),--text $(TEXT))
 
 $(INSTALLED): pyproject.toml constraints.txt
