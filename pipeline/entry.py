@@ -8,6 +8,8 @@ import logging
 import os
 import platform
 import resource
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -29,6 +31,7 @@ EXIT_USER = 2
 USER_ERRORS = (UserError, OSError, SafetensorError)
 EXIT_INTERRUPTED = 130
 
+_CODE = ("pipeline", "student_jax", "teacher_cache", "dvc.yaml")
 Function = TypeVar("Function", bound=Callable[..., None])
 
 _RECORDED = ("torch", "transformers", "peft", "jax", "pennylane", "optax", "pyarrow", "scikit-learn")
@@ -108,7 +111,22 @@ def measure_run(stage: str, **names: str) -> dict[str, Any]:
         "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count() or 1},
         "versions": _read_versions(),
+        "commit": _read_commit(),
     }
+
+
+def _read_commit() -> str | None:
+    """The commit of the project's code, marked where the code has changed since; None without Git or a repository."""
+    if shutil.which("git") is None:
+        return None
+    root = Path(__file__).parents[1]
+    found = [
+        subprocess.run(["git", "-C", root, *command], capture_output=True, text=True, check=False)
+        for command in (["rev-parse", "--short=12", "HEAD"], ["diff", "--quiet", "HEAD", "--", *_CODE])
+    ]
+    if found[0].returncode:
+        return None
+    return found[0].stdout.strip() + (" with changes" if found[1].returncode else "")
 
 
 def _read_versions() -> dict[str, str]:

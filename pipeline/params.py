@@ -1,6 +1,7 @@
 """A block of params.yaml -> the frozen dataclass that describes it.
 
-In: the path of params.yaml, a dotted key.  Out: read_block(), read_seed(), read_active(), read_yaml(), parse().
+In: the path of params.yaml, a dotted key.  Out: read_block(), read_seed(), read_active(), read_baselines(),
+read_yaml(), parse().
 Imports: pydantic, ruamel.yaml.
 
 A stage reads its own block alone, so that a new key of another stage's block leaves it as it is. An unknown key, a
@@ -52,6 +53,12 @@ def read_seed(path: Path = PARAMS) -> int:
 def read_active(path: Path = PARAMS) -> tuple[list[str], list[str]]:
     """The names of the active tasks and of the active teachers."""
     return read_block("tasks", Names, path), read_block("teachers", Names, path)
+
+
+def read_baselines(path: Path = PARAMS) -> list[str]:
+    """The names of the rivals that are trained beside every student."""
+    found: list[str] = read_block("baselines", list[Name], path)
+    return found
 
 
 def read_yaml(path: Path) -> Any:

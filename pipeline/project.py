@@ -25,6 +25,7 @@ class Project:
     teachers: Names
     task: dict[Name, TaskConfig]
     teacher: dict[Name, TeacherConfig]
+    baselines: list[Name] = field(default_factory=list)
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
     embed: EmbedConfig = field(default_factory=EmbedConfig)
     student: StudentConfig = field(default_factory=StudentConfig)

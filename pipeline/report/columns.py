@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Kind = Literal["text", "count", "fraction", "nats", "seconds", "mebibytes", "words", "ratio"]
+Kind = Literal["text", "count", "fraction", "nats", "seconds", "mebibytes", "words", "ratio", "significant"]
 
 # Four decimals are what the paper's tables 4 to 8 print.
 _FORMATS: Mapping[Kind, str] = {
@@ -20,6 +20,7 @@ _FORMATS: Mapping[Kind, str] = {
     "mebibytes": ",.0f",
     "words": ",.1f",
     "ratio": ".2e",
+    "significant": ".3g",
 }
 _MISSING = "\N{EN DASH}"
 

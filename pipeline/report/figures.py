@@ -1,6 +1,7 @@
 """The report's figures, each drawn from the very table that a reader can download with it.
 
-In: tables, already narrowed to what a figure shows.  Out: Figure, one function per figure.  Imports: matplotlib, NumPy.
+In: tables, already narrowed to what a figure shows.  Out: Figure, one function per figure, MARKS, ROW, prepare_rows.
+Imports: matplotlib, NumPy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,14 +16,14 @@ from matplotlib.ticker import MaxNLocator
 from pipeline.report.columns import Table
 from pipeline.report.svg import CONTROL, INK, STUDENT, SURFACE, TEACHER, draw_svg
 
-_MARKS: dict[str, dict[str, Any]] = {
+MARKS: dict[str, dict[str, Any]] = {
     "teacher": {"color": TEACHER, "marker": "s", "markerfacecolor": SURFACE, "markeredgewidth": 1.6},
     "student": {"color": STUDENT, "marker": "o"},
     "control": {"color": CONTROL, "marker": "D", "markersize": 5},
 }
 Rows = Sequence[Mapping[str, Any]]
 _LONGEST_NAME = 46  # letters that fit into a figure's width; the table has the whole name
-_ROW = 42  # height of one row of dots and of the name above it
+ROW = 42  # height of one row of dots and of the name above it
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def draw_accuracy(name: str, title: str, table: Table) -> Figure:
     pairs = list(dict.fromkeys((record["task"], record["teacher"]) for record in records))
 
     def paint(canvas: Canvas) -> None:
-        axes = _prepare_rows(canvas, [f"{task} · {teacher}" for task, teacher in pairs])
+        axes = prepare_rows(canvas, [f"{task} · {teacher}" for task, teacher in pairs])
         for model in ("teacher", "student"):
             rows = [record for record in records if record["model"] == model]
             places = [pairs.index((record["task"], record["teacher"])) for record in rows]
@@ -53,7 +54,7 @@ def draw_accuracy(name: str, title: str, table: Table) -> Figure:
         "Squares: teacher. Dots: student, mean over its seeds; the bar is the 95 % interval of that mean, where there "
         "are several seeds."
     )
-    return Figure(name, title, description, draw_svg(name, 90 + _ROW * len(pairs), paint), table)
+    return Figure(name, title, description, draw_svg(name, 90 + ROW * len(pairs), paint), table)
 
 
 def draw_controls(name: str, title: str, table: Table, titles: Mapping[str, str]) -> Figure:
@@ -61,7 +62,7 @@ def draw_controls(name: str, title: str, table: Table, titles: Mapping[str, str]
     records = table.records()
 
     def paint(canvas: Canvas) -> None:
-        axes = _prepare_rows(canvas, [titles[record["model"]] for record in records])
+        axes = prepare_rows(canvas, [titles[record["model"]] for record in records])
         student = records[0]
         if student["accuracy_low"] is not None:
             axes.axvspan(student["accuracy_low"], student["accuracy_high"], color=STUDENT, alpha=0.14, linewidth=0)
@@ -73,7 +74,7 @@ def draw_controls(name: str, title: str, table: Table, titles: Mapping[str, str]
         description = (
             "Dots: mean over the seeds; bars: 95 % intervals of the means. The band is the circuit's interval."
         )
-    return Figure(name, title, description, draw_svg(name, 64 + _ROW * len(records), paint), table)
+    return Figure(name, title, description, draw_svg(name, 64 + ROW * len(records), paint), table)
 
 
 def draw_training(name: str, title: str, table: Table, best_epoch: int | None = None) -> Figure:
@@ -114,7 +115,7 @@ def draw_reliability(name: str, title: str, table: Table, errors: Mapping[str, f
         for model in ("teacher", "student"):
             rows = [record for record in records if record["model"] == model]
             confidence, counts = [row["confidence"] for row in rows], np.array([row["count"] for row in rows])
-            style = _MARKS[model] | {"linewidth": 1.2, "markersize": 5}
+            style = MARKS[model] | {"linewidth": 1.2, "markersize": 5}
             calibration.plot(confidence, [row["accuracy"] for row in rows], label=model, **style)
             share.plot(confidence, counts / counts.sum(), **style)
         calibration.set_ylabel("Accuracy")
@@ -144,7 +145,7 @@ def draw_lengths(name: str, title: str, table: Table, median: float) -> Figure:
     return Figure(name, title, description, draw_svg(name, 200, paint, width=300), table)
 
 
-def _prepare_rows(canvas: Canvas, names: Sequence[str]) -> Axes:
+def prepare_rows(canvas: Canvas, names: Sequence[str], label: str = "Accuracy (share of texts)") -> Axes:
     """Axes with one row per name, the name above the row, so that long names cost no width on a phone."""
     axes = canvas.subplots()
     for place, row_name in enumerate(names):
@@ -156,7 +157,7 @@ def _prepare_rows(canvas: Canvas, names: Sequence[str]) -> Axes:
     axes.set_ylim(len(names) - 0.5, -0.75)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("Accuracy (share of texts)")
+    axes.set_xlabel(label)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
     axes.margins(x=0.08)
     return axes
@@ -165,8 +166,8 @@ def _prepare_rows(canvas: Canvas, names: Sequence[str]) -> Axes:
 def _plot_dots(axes: Axes, rows: Rows, places: Sequence[int], style: str, label: str = "") -> None:
     for row, place in zip(rows, places, strict=True):
         if row["accuracy_low"] is not None:
-            axes.hlines(place, row["accuracy_low"], row["accuracy_high"], color=_MARKS[style]["color"], linewidth=2.4)
-    axes.plot([row["accuracy"] for row in rows], places, linestyle="none", label=label, **_MARKS[style])
+            axes.hlines(place, row["accuracy_low"], row["accuracy_high"], color=MARKS[style]["color"], linewidth=2.4)
+    axes.plot([row["accuracy"] for row in rows], places, linestyle="none", label=label, **MARKS[style])
 
 
 def _plot_epochs(axes: Axes, seeds: Mapping[Any, Rows], key: str, label: str | None, **style: Any) -> None:

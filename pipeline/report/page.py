@@ -1,4 +1,4 @@
-"""The report: one index.html that needs nothing else, and its tables as CSV beside it.
+"""The report: one index.html that needs nothing else, and its tables as CSV and LaTeX beside it.
 
 In: summaries.  Out: build_report.  Imports: jinja2, matplotlib, student_jax.drawing; no torch.
 """
@@ -18,6 +18,8 @@ from pipeline.report.columns import Table
 from pipeline.report.evaluation import Summary, check_summaries, has_interval, name_pair
 from pipeline.report.figures import Figure
 from pipeline.report.findings import compare_controls, sampling_margin
+from pipeline.report.paper.beside import show_difference, show_interval
+from pipeline.report.paper.section import Section, build_section, write_latex
 from pipeline.report.provenance import list_machines
 from pipeline.report.results import CONTROLS
 from pipeline.report.svg import inline_svg
@@ -49,7 +51,7 @@ class Pair:
 
 
 def build_report(summaries: Sequence[Summary], folder: Path) -> None:
-    """Write index.html and tables/*.csv into `folder`, which is empty; the caller publishes it.
+    """Write index.html, tables/*.csv and tables/*.tex into `folder`, which is empty; the caller publishes it.
 
     Args:
         summaries: what the stage evaluate wrote.
@@ -59,13 +61,14 @@ def build_report(summaries: Sequence[Summary], folder: Path) -> None:
         UserError: there is no summary, one is there twice, or a number is not finite.
     """
     check_summaries(summaries)
-    tables = build_tables(summaries)
-    page = _render(summaries, tables)
+    tables, section = build_tables(summaries), build_section(summaries)
+    page = _render(summaries, tables, section)
     (folder / "index.html").write_text(page, encoding="utf-8", newline="")
-    write_tables(tables.values(), folder / "tables")
+    write_tables([*tables.values(), *section.list_tables()], folder / "tables")
+    write_latex(section, folder / "tables")
 
 
-def _render(summaries: Sequence[Summary], tables: Mapping[str, Table]) -> str:
+def _render(summaries: Sequence[Summary], tables: Mapping[str, Table], section: Section) -> str:
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -73,12 +76,15 @@ def _render(summaries: Sequence[Summary], tables: Mapping[str, Table]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"titles": _TITLES, "csv_address": _csv_address}
+    environment.globals |= {"titles": _TITLES, "csv_address": _csv_address, "latex_address": _latex_address}
+    environment.globals |= {"show_interval": show_interval, "show_difference": show_difference}
     started = [record["started"] for summary in summaries for record in summary["records"]]
     return environment.get_template("page.html").render(
         style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
         script=Markup((_FOLDER / "page.js").read_text(encoding="utf-8")),
         tables=tables,
+        paper=section,
+        latex=section.format_latex(),
         tasks=list(dict.fromkeys(summary["task"] for summary in summaries)),
         teachers=list(dict.fromkeys(summary["teacher"] for summary in summaries)),
         newest=max(started, default=None),
@@ -94,6 +100,10 @@ def _render(summaries: Sequence[Summary], tables: Mapping[str, Table]) -> str:
 
 def _csv_address(table: Table) -> str:
     return f"data:text/csv;charset=utf-8,{quote(table.to_csv())}"
+
+
+def _latex_address(text: str) -> str:
+    return f"data:application/x-tex;charset=utf-8,{quote(text)}"
 
 
 def _draw_accuracy(split: str, metrics: Table) -> Figure:

@@ -1,26 +1,65 @@
-"""Reading what the stage evaluate wrote.
+"""Reading what the stages evaluate and train_baseline wrote.
 
-In: the folder evaluations.  Out: read_summaries().  Imports: the standard library.
+In: the folder evaluations.  Out: read_summaries().  Imports: pipeline.predictions, pipeline.metrics.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from pipeline.metrics import compare_answers
+from pipeline.predictions import Answers, read_predictions
 from teacher_cache.errors import UserError
 
+_PREDICTIONS = "predictions.parquet"
 
-def read_summaries(folder: Path, tasks: list[str], teachers: list[str]) -> list[dict[str, Any]]:
-    """Each active task and teacher's summary, tasks first.
+
+def read_summaries(
+    folder: Path, tasks: Sequence[str], teachers: Sequence[str], baselines: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Each active task and teacher's summary, tasks first, with its rivals' and McNemar's test against each.
 
     Raises:
-        UserError: one of them has not been evaluated.
+        UserError: one of them has not been evaluated, or a rival answered other texts than the student.
     """
-    summaries = []
-    for task in tasks:
-        for teacher in teachers:
-            place = folder / task / teacher / "summary"
-            if not (place / "summary.json").is_file():
-                raise UserError(f"{place} must exist; run `dvc repro evaluate`")
-            summaries.append(json.loads((place / "summary.json").read_text(encoding="utf-8")))
-    return summaries
+    return [_read_pair(folder / task / teacher, baselines) for task in tasks for teacher in teachers]
+
+
+def _read_pair(place: Path, baselines: Sequence[str]) -> dict[str, Any]:
+    summary = _read_summary(place / "summary", "evaluate")
+    rivals = {name: place / "baselines" / name for name in baselines}
+    summary["baselines"] = {name: _read_summary(rival, "train_baseline") for name, rival in rivals.items()}
+    summary["mcnemar"] = {}
+    if rivals:
+        student = read_predictions(place / "summary" / _PREDICTIONS)
+        summary["mcnemar"] = {
+            name: _compare(student, read_predictions(rival / _PREDICTIONS), rival) for name, rival in rivals.items()
+        }
+    return summary
+
+
+def _read_summary(place: Path, stage: str) -> dict[str, Any]:
+    path = place / "summary.json"
+    if not path.is_file():
+        raise UserError(f"{place} must exist; run `dvc repro {stage}`")
+    summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return summary
+
+
+def _compare(student: Answers, rival: Answers, place: Path) -> dict[str, Any]:
+    """Numbers of texts that one alone has right, and the p-value of that."""
+    if not np.array_equal(student.ids, rival.ids) or not np.array_equal(student.labels, rival.labels):
+        raise UserError(
+            f"{place}: must answer the student's {len(student.ids)} texts, got {len(rival.ids)} others; "
+            "run `dvc repro train_baseline`"
+        )
+    found = compare_answers(student.labels, student.predicted, rival.predicted)
+    return {
+        "texts": len(student.ids),
+        "student_alone": found.first_alone,
+        "rival_alone": found.second_alone,
+        "p_value": found.p_value,
+    }

@@ -7,6 +7,7 @@ import textwrap
 
 import pytest
 
+from pipeline import entry
 from pipeline.entry import write_record
 
 
@@ -65,3 +66,27 @@ def test_a_record_counts_the_whole_process(tmp_path):
     assert record["seconds"] > 0
     assert record["peak_memory_mib"] > 10
     assert record["versions"]["python"] == sys.version.split()[0]
+
+
+def test_a_record_names_the_commit_and_whether_the_code_was_changed(tmp_path, monkeypatch):
+    """The package is looked for in the repository of its own folder, wherever the run starts."""
+
+    def git(*command):
+        names = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+        return subprocess.run(["git", "-C", tmp_path, *names, *command], check=True, capture_output=True, text=True)
+
+    monkeypatch.setattr(entry, "__file__", str(tmp_path / "pipeline/entry.py"))
+    assert entry.measure_run("embed")["commit"] is None
+    for package in ("pipeline", "student_jax", "teacher_cache"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "one.py").write_text("1")
+    (tmp_path / "dvc.yaml").write_text("")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    commit = git("rev-parse", "--short=12", "HEAD").stdout.strip()
+    assert entry.measure_run("embed")["commit"] == commit
+    (tmp_path / "notes.txt").write_text("nothing of the code's")
+    assert entry.measure_run("embed")["commit"] == commit
+    (tmp_path / "pipeline/one.py").write_text("2")
+    assert entry.measure_run("embed")["commit"] == f"{commit} with changes"

@@ -20,6 +20,8 @@ def make_summary(
     labels: tuple[str, ...] = ("negative", "positive"),
     seeds: int = 5,
     controls: bool = True,
+    rivals: tuple[str, ...] = (),
+    losses: tuple[str, ...] = (),
     accuracy: float = 0.81,
     epochs: int = 6,
 ) -> dict[str, Any]:
@@ -79,6 +81,7 @@ def make_summary(
             "started": "2025-05-04T10:20:30+00:00",
             "machine": {"system": "Linux", "processor": "x86_64", "cores": 2},
             "versions": {"python": "3.11.2", "jax": "0.10.2"},
+            "commit": "0123456789ab",
         }
 
     lengths = random.gamma(4, 5, 4000) + 3
@@ -120,8 +123,12 @@ def make_summary(
                     "rotations": "triple",
                     "readout": "linear",
                 },
-                "loss": {"soft": 0.9, "hard": 0.1, "temperature": 1.0},
+                "loss": {"soft": 0.9, "hard": 0.1, "kl": 1.0, "js": 1.0, "temperature": 1.0},
                 "engine": "fused",
+                "learning_rate": 0.003,
+                "schedule": "cosine",
+                "batch_size": 64,
+                "epochs": epochs,
                 "clip_norm": None,
                 "seeds": seeds,
             },
@@ -131,6 +138,9 @@ def make_summary(
             "inference_parameters": 8_811 + 768 * 9_000,
             "selected_seed": 0,
             "seconds_per_epoch": 0.61,
+            "inference_seconds": 0.02,
+            "inference_texts": 800,
+            "peak_memory_bytes": 860 * 2**20,
             "engine": "fused",
         },
         "metrics": {
@@ -148,6 +158,7 @@ def make_summary(
             record("prepare", 3.2, 210.0, task=task),
             record("base", 61.8, 1400.0, **pair),
             record("finetune", 44.1, 1630.0, **pair),
+            record("cache_teacher", 12.0, 1500.0, **pair),
             record("train_student", 21.7, 820.0, **pair),
         ],
     }
@@ -157,6 +168,27 @@ def make_summary(
             name: {"test": score(accuracy + step), "trainable_parameters": 1_538 if name == "linear" else 8_800}
             for name, step in levels.items()
         }
+    summary["losses"] = {
+        name: {"seeds": [{"seed": seed, "test": score(accuracy - 0.02)} for seed in range(seeds)]} for name in losses
+    }
+    summary["baselines"] = {
+        name: {
+            "seeds": [{"seed": seed, "test": score(accuracy + 0.01)} for seed in range(seeds)],
+            "parameters": {"trainable": 14_350_000 + place, "inference": 14_350_000 + place},
+            "seconds_per_epoch": 4.2,
+            "inference_seconds": 1.6,
+            "inference_texts": 800,
+            "peak_memory_bytes": 1_900 * 2**20,
+            "initialised_from": "scratch",
+            "size": "small",
+            "curves": learn(0, accuracy),
+        }
+        for place, name in enumerate(rivals)
+    }
+    summary["mcnemar"] = {
+        name: {"texts": 800, "student_alone": 40, "rival_alone": 70 + place, "p_value": 0.005 / (1 + place)}
+        for place, name in enumerate(rivals)
+    }
     return summary
 
 

@@ -85,8 +85,9 @@ def test_ids_are_unique_and_every_reference_has_its_target(many):
 def test_every_figure_has_a_title_and_a_description(many):
     texts = {one["id"]: one["text"].strip() for one in many.elements if "id" in one}
     drawings = many.find("svg")
-    # Lengths by task, accuracy by split, three by student, controls of three of them, one circuit that all share.
-    assert len(drawings) == 2 + 2 + 3 * 4 + 3 + 1
+    # Lengths by task, accuracy by split, three by student, controls of three of them, one circuit that all share, and
+    # of figures 3 and 4 three for each task.
+    assert len(drawings) == 2 + 2 + 3 * 4 + 3 + 1 + 3 * 2
     for drawing in drawings:
         assert drawing["role"] == "img"
         assert texts[drawing["aria-labelledby"]]
@@ -114,7 +115,7 @@ def test_every_table_has_a_name_and_column_headers(many):
 def test_headings_follow_the_datas_way(many):
     assert [one["text"] for one in many.find("h2")] == [
         *("Results", "Data", "Teachers", "Students against teachers", "Learning curves", "Confusion", "Calibration"),
-        *("Controls", "Circuit", "Parameters", "Time and memory"),
+        *("Controls", "Circuit", "Parameters", "Time and memory", "Paper and ours", "What the paper leaves out"),
     ]
 
 
@@ -133,8 +134,33 @@ def test_summary_shows_the_summaries_numbers(make_summary, tmp_path):
 def test_confusion_shows_the_matrix(make_summary, tmp_path):
     summary = make_summary()
     page = Page(build([summary], tmp_path / "one"))
-    counts = [int(one["text"]) for one in page.find("small")]
+    counts = [int(one["text"]) for one in page.find("small") if "figure" in one["parents"]]
     assert counts == [count for model in ("teacher", "student") for row in summary["confusion"][model] for count in row]
+
+
+def test_every_table_of_the_paper_is_there_as_csv_and_as_latex(many):
+    names = {link["download"] for link in many.find("a", **{"class": "download"})}
+    for table in ("1", "3", "4", "5", "6", "7", "8"):
+        assert {f"table_{table}.csv", f"table_{table}.tex"} <= names
+    latex = [unquote(link["href"]) for link in many.find("a") if link.get("download") == "table_8.tex"]
+    assert latex[0].startswith("data:application/x-tex;charset=utf-8,% needs")
+
+
+def test_a_cell_shows_ours_its_interval_the_papers_and_the_difference(make_summary, tmp_path):
+    summary = make_summary()
+    for seed, accuracy in zip(summary["seeds"], (0.80, 0.81, 0.82, 0.83, 0.84), strict=True):
+        seed["test"]["accuracy"] = accuracy
+    page = Page(build([summary], tmp_path / "one"))
+    # 0.82 with t(4) 2.776 x 0.0158 / sqrt 5 = 0.0196 about it; the paper has 0.8012 over its five teachers.
+    shown = {" ".join(cell["text"].split()) for cell in page.find("td")}
+    assert "0.8200 0.8004 to 0.8396 paper 0.8012, +0.0188" in shown
+
+
+def test_without_rivals_the_page_says_so(make_summary, tmp_path):
+    assert "No rival was trained beside these students" in build([make_summary()], tmp_path / "one")
+    text = build([make_summary(rivals=("pkd",))], tmp_path / "two")
+    assert "No rival was trained" not in text
+    assert "rival better" in text
 
 
 def test_without_any_control_the_page_says_so(make_summary, tmp_path):
