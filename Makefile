@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: repro student test faults bench lint report
 
-repro: $(INSTALLED)  ## run the whole pipeline on what params.yaml says
+repro: $(VENV)/installed-pipeline  ## run the whole pipeline on what params.yaml says
 	dvc repro
 	qdllm results
 
@@ -26,7 +26,7 @@ lint: $(INSTALLED)  ## format, lint, types, walls between the packages
 	mypy
 	lint-imports
 
-report: $(INSTALLED)  ## rebuild the report from what is there
+report: $(VENV)/installed-pipeline  ## rebuild the report from what is there
 	dvc repro --single-item report
 	qdllm results
 
@@ -35,15 +35,14 @@ bench: $(INSTALLED) $(PEERS)/installed  ## time the student and the capture agai
 	python -m tests.benchmarks.bench_stream
 	python -m tests.benchmarks.bench_capture $(if $(TEXT),--text $(TEXT))
 
-$(INSTALLED): pyproject.toml constraints.txt
-	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
-	touch $@
-
+$(INSTALLED): EXTRAS := all
+$(VENV)/installed-pipeline: EXTRAS := teacher,student
 # No torch: what a team member needs who has neither GPU nor LLM.
-$(VENV)/installed-student: pyproject.toml constraints.txt
+$(VENV)/installed-student: EXTRAS := student
+
+$(INSTALLED) $(VENV)/installed-pipeline $(VENV)/installed-student: pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[student]'
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	touch $@
 
 $(PEERS)/installed: tests/benchmarks/requirements.txt constraints.txt
