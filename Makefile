@@ -30,15 +30,16 @@ report: $(VENV)/installed-pipeline  ## rebuild the report from what is there
 	dvc repro --single-item report
 	qdllm results
 
-bench: $(INSTALLED) $(PEERS)/installed  ## time the student and the capture against their peers
+bench: $(INSTALLED) $(PEERS)/installed  ## time the student and the capture against their peers, and the service under load
 	$(PEERS)/bin/python -m tests.benchmarks.bench_student
 	python -m tests.benchmarks.bench_stream
 	python -m tests.benchmarks.bench_capture $(if $(TEXT),--text $(TEXT))
+	python -m tests.benchmarks.bench_serve
 
 $(INSTALLED): EXTRAS := all
-$(VENV)/installed-pipeline: EXTRAS := teacher,student
+$(VENV)/installed-pipeline: EXTRAS := teacher,serve
 # No torch: what a team member needs who has neither GPU nor LLM.
-$(VENV)/installed-student: EXTRAS := student
+$(VENV)/installed-student: EXTRAS := serve
 
 $(INSTALLED) $(VENV)/installed-pipeline $(VENV)/installed-student: pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

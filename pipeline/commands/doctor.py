@@ -25,7 +25,7 @@ DISTRIBUTIONS = {"pennylane_lightning": "pennylane-lightning"}
 GIB = 2**30
 
 
-@click.command()
+@click.command(short_help="What is installed, what works, what is missing")
 def doctor() -> None:
     """Say what is installed, what works here, and what is missing for which command."""
     memory = psutil.virtual_memory().total / GIB

@@ -18,10 +18,11 @@ if TYPE_CHECKING:  # DVC takes half a second to import
     from pipeline.dvc_project import Step
 
 
-@click.command()
+@click.command(short_help="Pull teachers, then train what has changed")
 @click.option("--remote", help="The shared remote's folder or address; needed once, then it is remembered.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.pass_context
-def student(context: click.Context, remote: str | None) -> None:
+def student(context: click.Context, remote: str | None, quiet: bool) -> None:
     """Pull the teachers' caches, then train, evaluate and report what has changed on the student's side."""
     from pipeline.dvc_project import list_needed, list_steps, open_repo
     from pipeline.remote import add_remote, is_reachable, pull_outs, resolve_url
@@ -33,8 +34,9 @@ def student(context: click.Context, remote: str | None) -> None:
         require_teachers(steps)
         pull_outs(repo, list_needed(steps))
         pull = is_reachable(repo)
-    run_stages(pull)
-    context.invoke(results)
+    run_stages(pull, quiet)
+    if not quiet:
+        context.invoke(results)
 
 
 def require_teachers(steps: "list[Step]") -> None:
@@ -53,11 +55,12 @@ def require_teachers(steps: "list[Step]") -> None:
             )
 
 
-def run_stages(pull: bool) -> None:
+def run_stages(pull: bool, quiet: bool) -> None:
     """`dvc repro` as a member wants it: what is not here and not needed counts as unchanged.
 
     Args:
         pull: fetch from the remote what an earlier run of a changed stage on the same inputs has made.
+        quiet: show what the stages print only where one fails.
 
     Raises:
         UserError: a stage failed; its own lines say why.
@@ -66,5 +69,7 @@ def run_stages(pull: bool) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", *(["--pull"] if pull else [])]
     sys.stdout.flush()
-    if subprocess.run(command, env=environment, check=False).returncode:
+    done = subprocess.run(command, env=environment, check=False, capture_output=quiet, text=True)
+    if done.returncode:
+        click.echo(f"{done.stdout or ''}{done.stderr or ''}", err=True, nl=False)
         raise UserError("`dvc repro --allow-missing` failed, its lines above say why; finished stages are kept")

@@ -17,10 +17,11 @@ if TYPE_CHECKING:  # DVC takes half a second to import
 SHOWN = 3
 
 
-@click.command()
+@click.command(short_help="What `dvc repro` would run, why, how long")
 @click.option("--allow-missing", is_flag=True, help="As `qdllm student` runs: what is not here counts as unchanged.")
 @click.option("--records", type=click.Path(path_type=Path), default=Path("records"), show_default=True)
-def plan(allow_missing: bool, records: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: a stage's name, reasons, whether cached, seconds.")
+def plan(allow_missing: bool, records: Path, as_json: bool) -> None:
     """Say which stages would run and why, what is cached, and the time it took in earlier runs."""
     from pipeline.dvc_project import list_steps, open_repo
 
@@ -28,6 +29,13 @@ def plan(allow_missing: bool, records: Path) -> None:
         steps = list_steps(repo, allow_missing)
     seconds = read_seconds(records)
     pending = [step for step in steps if step.reasons]
+    if as_json:
+        found = [
+            {"stage": s.name, "reasons": s.reasons, "cached": s.cached, "seconds": expect_seconds(s, seconds)}
+            for s in pending
+        ]
+        click.echo(json.dumps(found))
+        return
     for step in pending:
         expected = "cached" if step.cached else format_seconds(expect_seconds(step, seconds))
         more = f"; {len(step.reasons) - SHOWN} more" if len(step.reasons) > SHOWN else ""

@@ -21,7 +21,7 @@ PROFILES = Path(__file__).parents[1] / "profiles"
 WIDTH = 4096
 
 
-@click.command()
+@click.command(short_help="Choose what runs: smoke, default, real, paper")
 @click.argument("name", type=click.Choice(["smoke", "default", "real", "paper"]))
 @click.option(
     "--data", type=click.Path(path_type=Path), help="The folder of real texts; files are called {task}.parquet."

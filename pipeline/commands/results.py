@@ -3,20 +3,27 @@
 In: evaluations/.  Out: results (a click command).  Imports: no torch, no jax.
 """
 
+import json
 from pathlib import Path
 
 import click
 
 from pipeline.params import read_active, read_baselines
+from pipeline.report.results import tabulate_summary
 from pipeline.report.summaries import read_summaries
 from pipeline.report.tables import format_table
 
 
-@click.command()
+@click.command(short_help="The table of results, and the report's path")
 @click.option("--evaluations", type=click.Path(path_type=Path), default=Path("evaluations"), show_default=True)
 @click.option("--report", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
-def results(evaluations: Path, report: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def results(evaluations: Path, report: Path, as_json: bool) -> None:
     """Print teachers and students side by side, and the path of the report."""
-    click.echo(format_table(read_summaries(evaluations, *read_active(), read_baselines())))
+    summaries = read_summaries(evaluations, *read_active(), read_baselines())
+    if as_json:
+        click.echo(json.dumps(tabulate_summary(summaries).records()))
+        return
+    click.echo(format_table(summaries))
     page = report / "index.html"
     click.echo(f"Report: {page.resolve()}" if page.is_file() else "Report: not made yet; run `dvc repro report`")

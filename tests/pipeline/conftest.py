@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipeline.browser import Browser
+
 ROOT = Path(__file__).parents[2]
 COPIED = (
     *("pipeline", "student_jax", "teacher_cache"),
@@ -88,3 +90,11 @@ def project(tmp_path_factory) -> Checkout:
         *("train_student", "evaluate", "report"),
     ]
     return checkout
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A tab of headless Chromium."""
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()

@@ -1,5 +1,6 @@
 """Member A, who has shared a teacher, and member B, a fresh clone where torch cannot be imported."""
 
+import os
 import shutil
 import textwrap
 
@@ -10,7 +11,7 @@ BLOCKED = ("accelerate", "peft", "torch", "transformers")
 
 @pytest.fixture(scope="session")
 def without_torch(tmp_path_factory) -> str:
-    """A folder that, on PYTHONPATH, hides the teacher's libraries from every process."""
+    """A PYTHONPATH that hides the teacher's libraries from every process."""
     folder = tmp_path_factory.mktemp("without_torch")
     source = f"""
         import sys
@@ -23,7 +24,7 @@ def without_torch(tmp_path_factory) -> str:
         sys.meta_path.insert(0, Hidden())
     """
     (folder / "sitecustomize.py").write_text(textwrap.dedent(source))
-    return str(folder)
+    return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
 
 
 @pytest.fixture(scope="session")

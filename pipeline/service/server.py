@@ -1,0 +1,140 @@
+"""The process that serves: warmed up, patient with clients up to a limit, stopped by a signal without losing requests.
+
+In: an ASGI application, a bound socket.  Out: serve(), open_socket(), warm_up(), compile_apart(),
+return_memory().
+Imports: uvicorn; jax when it warms up.
+"""
+
+import asyncio
+import ctypes
+import multiprocessing
+import signal
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from pipeline.encoder import find_encoder
+from pipeline.service.batches import SIZES, predict_padded
+from pipeline.service.limits import Limits
+from teacher_cache.errors import UserError
+
+if TYPE_CHECKING:  # jax takes seconds to import
+    from student_jax.student import Student
+
+MAX_CONNECTIONS = 256
+# From a request's head to the last byte of its answer; whoever does not read it is cut off.
+MAX_ANSWER_SECONDS = 60.0
+STOP_SECONDS = 30
+M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises:
+        UserError: no such address here, or the port is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=MAX_CONNECTIONS)
+    except OSError as error:
+        raise UserError(f"--host and --port must be free to listen on, got {host} {port}: {error.strerror}") from None
+
+
+def return_memory() -> None:
+    """From now on, have glibc give arrays of a megabyte back to the system, instead of keeping them for later ones."""
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(M_MMAP_THRESHOLD, 2**20)
+
+
+def compile_apart(folder: Path, compiled: Path) -> None:
+    """Have a process of its own leave the programs in `compiled`: a compiler's 100 MB would stay in this one."""
+    child = multiprocessing.get_context("spawn").Process(target=_compile, args=(folder, compiled))
+    child.start()
+    child.join()
+
+
+def _compile(folder: Path, compiled: Path) -> None:
+    try:
+        warm_up(folder, compiled)
+    except UserError:
+        return  # which the serving process meets, and says
+
+
+def warm_up(folder: Path, compiled: Path) -> "Student":
+    """The student of `folder`, with a program for each size of a batch; they are kept in `compiled`.
+
+    Raises:
+        UserError: there is no such student, or it is damaged.
+    """
+    from student_jax.compilation import keep_compiled
+    from student_jax.features import read_config
+    from student_jax.student import Student
+
+    keep_compiled(compiled)
+    student = Student.load(folder, encoder=find_encoder(read_config(folder)))
+    for size in SIZES:
+        predict_padded(student, [""] * size)
+    return student
+
+
+def serve(app: Any, listener: socket.socket, limits: Limits) -> None:
+    """Answer until SIGTERM or SIGINT, then finish what has begun."""
+
+    class Protocol(ImpatientProtocol):
+        head_seconds = limits.max_seconds
+
+    config = uvicorn.Config(
+        app,
+        http=Protocol,
+        ws="none",
+        log_config=None,
+        log_level="error",  # anyone can cause a warning
+        access_log=False,
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    # uvicorn stops in order, and then raises the signal again for whoever handled it before: nobody has to.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+class ImpatientProtocol(H11Protocol):
+    """HTTP/1.1 with deadlines: uvicorn itself waits for ever where a head trickles, or nobody reads the answer."""
+
+    head_seconds: float
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a head."""
+        super().connection_made(transport)
+        self._allow(self.head_seconds)
+
+    def data_received(self, data: bytes) -> None:
+        """Where a head has come whole, allow time for the answer."""
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before:
+            self._allow(MAX_ANSWER_SECONDS)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next head, unless it was here already."""
+        before = self.cycle
+        super().on_response_complete()
+        self._allow(self.head_seconds if self.cycle is before else MAX_ANSWER_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        super().connection_lost(exc)
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+    def _allow(self, seconds: float) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self.loop.call_later(seconds, self.transport.abort)
