@@ -1,6 +1,7 @@
 """Student against teacher: every number that the metrics file and the report have of a pair.
 
-In: probabilities of all seeds, the teacher's, the labels.  Out: Predictions, compare(), average_control().
+In: probabilities of all seeds, the teacher's, the labels.  Out: Predictions, compare(), average_control(),
+score_answers().
 Imports: NumPy; no torch, no jax.
 """
 
@@ -66,6 +67,11 @@ def average_control(test: Predictions, parameters: int) -> dict[str, Any]:
         "trainable_parameters": parameters,
         "accuracies": [one["accuracy"] for one in scores],
     }
+
+
+def score_answers(answers: Mapping[int, np.ndarray], test: Predictions) -> dict[str, Any]:
+    """The scores of the test split by seed, of each seed's probabilities (rows, classes)."""
+    return {"seeds": [{"seed": seed, "test": score(said, test.labels, test.teacher)} for seed, said in answers.items()]}
 
 
 def tabulate_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -> list[dict[str, str]]:

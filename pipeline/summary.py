@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from pipeline.evaluation import Predictions, average_control, compare
+from pipeline.evaluation import Predictions, average_control, compare, score_answers
 from student_jax.checkpoint import Checkpoint
+from student_jax.config import EvaluateConfig
 from student_jax.dataset import Split
 from student_jax.dead import count_parameters
 from student_jax.features import DESCRIPTION as EMBEDDER
 from student_jax.model import build_model, build_scorer, count_trainable
-from student_jax.predictions import EVALUATED, predict_splits, time_scoring, train_control
+from student_jax.predictions import EVALUATED, predict_splits, time_scoring, train_control, train_term
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import Manifest
 from teacher_cache.publish import publish_file
@@ -36,10 +37,12 @@ def summarise_pair(
     manifest: Manifest,
     checkpoint: Checkpoint,
     student: Path,
-    controls: Sequence[str],
+    beside: EvaluateConfig,
     seed: int,
 ) -> tuple[dict[str, Any], np.ndarray]:
-    """Metrics of teacher, student and controls, and what the student is; the selected seed's classes of the test split.
+    """Metrics of teacher, student and all `beside` it, and what the student is; and the test split's classes.
+
+    The classes are those that the selected seed gives.
 
     Raises:
         UserError: the student was trained against another cache.
@@ -60,7 +63,12 @@ def summarise_pair(
         "teacher": manifest.teacher,
         "labels": list(manifest.labels),
         **compare(splits, description.seeds, description.selected, trainable),
-        "controls": {name: _evaluate_control(name, checkpoint, dataset, splits["test"], seed) for name in controls},
+        "controls": {
+            name: _evaluate_control(name, checkpoint, dataset, splits["test"], seed) for name in beside.controls
+        },
+        "losses": {
+            term: score_answers(train_term(term, config, dataset, seed), splits["test"]) for term in beside.losses
+        },
         "student": {
             "config": asdict(config),
             "embed": embedder["config"],

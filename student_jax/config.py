@@ -59,13 +59,19 @@ class LossConfig:
 
 
 Control = Literal["linear", "mlp", "no_entanglement", "frozen_circuit"]
+Term = Literal["ce", "kl", "js"]
 
 
 @dataclass(frozen=True, config=STRICT)
 class EvaluateConfig:
-    """What the student is measured against besides its teacher (block `evaluate`): see student_jax/controls.py."""
+    """What the student is measured against besides its teacher (block `evaluate`).
+
+    `controls`: other models, see student_jax/controls.py.  `losses`: the same student, trained with one term of its
+    loss alone.
+    """
 
     controls: list[Control] = field(default_factory=lambda: ["linear", "mlp", "no_entanglement", "frozen_circuit"])
+    losses: list[Term] = field(default_factory=list)
 
 
 @dataclass(frozen=True, config=STRICT)

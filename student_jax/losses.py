@@ -1,15 +1,17 @@
 """The loss that the student is trained with: equation 24.
 
-In: scores, teacher probabilities, labels.  Out: losses per row, distillation_loss().  Imports: jax.
+In: scores, teacher probabilities, labels.  Out: losses per row, distillation_loss(), isolate_term().  Imports: jax.
 
 Every value and gradient is finite for finite scores, also where a teacher's probability is exactly 0 or 1.
 """
+
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from student_jax.config import LossConfig
+from student_jax.config import LossConfig, Term
 
 Rows = Float[Array, " rows"]
 Table = Float[Array, "rows classes"]
@@ -43,6 +45,12 @@ def distillation_loss(
     )
     losses = [weight * compute().mean() for weight, compute in terms if weight > 0]
     return sum(losses, start=jnp.zeros((), scores.dtype))
+
+
+def isolate_term(term: Term, config: LossConfig) -> LossConfig:
+    """One term of equation 24 alone, its weights 1, at the temperature of `config`: a row of the paper's table 7."""
+    weights = {name: float(name == term) for name in ("kl", "js")}
+    return replace(config, soft=float(term != "ce"), hard=float(term == "ce"), **weights)
 
 
 def kullback_leibler(scores: Table, teacher: Table) -> Rows:

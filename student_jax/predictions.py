@@ -1,10 +1,11 @@
-"""What a trained student, and each of its controls, says of the validation and test splits.
+"""What a trained student says of the validation and test splits, and what is trained beside it: controls, losses.
 
-In: a Checkpoint, the dataset.  Out: predict_splits(), time_scoring(), train_control().  Imports: jax.
+In: a Checkpoint, the dataset.  Out: predict_splits(), time_scoring(), train_control(), train_term().  Imports: jax.
 """
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from jaxtyping import Float
 from scipy.special import softmax
 
 from student_jax.checkpoint import Checkpoint
-from student_jax.config import StudentConfig
+from student_jax.config import StudentConfig, Term
 from student_jax.controls import build_control
 from student_jax.dataset import Split
+from student_jax.losses import isolate_term
 from student_jax.model import build_model, build_scorer, count_trainable
 from student_jax.train import train
 
@@ -52,3 +54,19 @@ def train_control(
     training = train(model, dataset, config, seed, f"evaluate: control {name}")
     scores = build_scorer(model, config)(training.parameters, dataset["test"].features)
     return softmax(scores, axis=-1), count_trainable(model)
+
+
+def train_term(
+    term: Term, config: StudentConfig, dataset: Mapping[str, Split], seed: int
+) -> dict[int, Float[np.ndarray, "rows classes"]]:
+    """Train the student with one term of its loss; each seed's probabilities for the test split, by its number.
+
+    Raises:
+        UserError: its loss became NaN or infinite.
+    """
+    dimensions, classes = dataset["train"].features.shape[1], dataset["train"].logits.shape[1]
+    alone = replace(config, loss=isolate_term(term, config.loss))
+    model = build_model(alone, dimensions, classes)
+    training = train(model, dataset, alone, seed, f"evaluate: loss {term}")
+    said = softmax(build_scorer(model, alone)(training.parameters, dataset["test"].features), axis=-1)
+    return dict(zip(training.seeds, said, strict=True))

@@ -21,14 +21,14 @@ PROFILES = Path(__file__).parents[1] / "profiles"
 WIDTH = 4096
 
 
-@click.command(short_help="Choose what runs: smoke, default, real, paper")
-@click.argument("name", type=click.Choice(["smoke", "default", "real", "paper"]))
+@click.command(short_help="Choose what runs: smoke, default, real, ...")
+@click.argument("name", type=click.Choice(["smoke", "default", "real", "ablation", "paper"]))
 @click.option(
     "--data", type=click.Path(path_type=Path), help="The folder of real texts; files are called {task}.parquet."
 )
 @click.option("--params", "path", type=click.Path(path_type=Path), default=PARAMS, show_default=True)
 def profile(name: str, data: Path | None, path: Path) -> None:
-    """Choose what runs: smoke, default, real or paper."""
+    """Choose what runs: smoke, default, real, ablation or paper."""
     read_project(path)
     yaml = make_yaml()
     content = yaml.load(path.read_text(encoding="utf-8"))

@@ -36,14 +36,14 @@ def main(
     evaluation: Path,
     metrics: Path,
 ) -> None:
-    """Evaluate one student, and its controls, on validation and test."""
+    """Evaluate one student, and what is trained beside it, on validation and test."""
     config = read_block("evaluate", EvaluateConfig)
     dataset, manifest = open_dataset(features, cache, task, teacher)
     checkpoint = load_checkpoint(student)
     keep_compiled(compiled)
     use_cores()
     curves = read_curves(student / "curves.csv")
-    summary, predicted = summarise_pair(dataset, manifest, checkpoint, student, config.controls, read_seed())
+    summary, predicted = summarise_pair(dataset, manifest, checkpoint, student, config, read_seed())
     summary |= read_records(card, records, task, teacher) | {"curves": [row._asdict() for row in curves]}
     summary["student"]["peak_memory_bytes"] = find_peak(summary["records"], "train_student")
     summary["records"].append(measure_run("evaluate", task=task, teacher=teacher))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.evaluation import Predictions, average_control, compare, tabulate_confusion
+from pipeline.evaluation import Predictions, average_control, compare, score_answers, tabulate_confusion
 
 TEACHER = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])
 LABELS = np.array([0, 1, 1, 1])
@@ -33,6 +33,11 @@ def test_a_control_is_averaged_over_its_seeds():
     assert found["test"]["accuracy"] == 0.5
     assert found["accuracies"] == [0.0, 1.0]
     assert found["trainable_parameters"] == 9
+
+
+def test_answers_are_scored_by_seed():
+    found = score_answers({7: SWAPPED, 8: RIGHT}, predictions())
+    assert [(one["seed"], one["test"]["accuracy"]) for one in found["seeds"]] == [(7, 0.0), (8, 1.0)]
 
 
 def test_a_confusion_row_for_each_text():

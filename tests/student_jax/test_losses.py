@@ -9,7 +9,7 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import entropy
 
 from student_jax.config import LossConfig
-from student_jax.losses import cross_entropy, distillation_loss, jensen_shannon, kullback_leibler
+from student_jax.losses import cross_entropy, distillation_loss, isolate_term, jensen_shannon, kullback_leibler
 
 TEMPERATURES = [0.5, 1.0, 4.0]
 
@@ -116,3 +116,18 @@ def test_certain_teachers_and_students_stay_finite(scores, logits):
     assert np.isfinite(loss)
     assert loss >= 0
     assert np.isfinite(gradient(LossConfig(), scores, logits, labels)).all()
+
+
+@pytest.mark.parametrize("term", ["ce", "kl", "js"])
+def test_an_isolated_term_is_that_term_at_full_weight(rows, term):
+    """Whatever the weights were: here the hard part's is 0, and KL's is 5."""
+    scores, logits, labels = rows
+    config = isolate_term(term, LossConfig(soft=0.3, hard=0.0, kl=5.0, temperature=2.0))
+    teacher = softmax(logits / 2, axis=1)
+    expected = {
+        "ce": cross_entropy(scores, jnp.asarray(labels)),
+        "kl": 4 * kullback_leibler(scores / 2, teacher),
+        "js": 4 * jensen_shannon(scores / 2, teacher),
+    }[term]
+    got = distillation_loss(scores, logits, jnp.asarray(labels), config)
+    assert float(got) == pytest.approx(float(expected.mean()), rel=1e-6)

@@ -43,7 +43,7 @@ def leaves(block, prefix=""):
             yield f"{prefix}{key}"
 
 
-@pytest.mark.parametrize("name", ["smoke", "real", "paper", "default"])
+@pytest.mark.parametrize("name", ["smoke", "real", "ablation", "paper", "default"])
 def test_default_takes_a_profile_back_to_the_letter(params, texts, name):
     before = params.read_text()
     choose(params, name, *(("--data", texts) if name == "real" else ()))
@@ -57,7 +57,7 @@ def test_default_takes_a_profile_back_to_the_letter(params, texts, name):
 def test_default_names_every_key_that_another_profile_sets():
     yaml = YAML(typ="safe")
     default = set(leaves(yaml.load((PROFILES / "default.yaml").read_text())))
-    for name in ("smoke", "real", "paper"):
+    for name in ("smoke", "real", "ablation", "paper"):
         assert set(leaves(yaml.load((PROFILES / f"{name}.yaml").read_text()))) <= default
 
 
@@ -99,6 +99,14 @@ def test_paper_is_the_papers_setting(params):
     assert (project.student.batch_size, project.student.epochs) == (8, 10)
     assert {project.teacher[name].finetune.rank for name in project.teachers} == {200}
     assert len(project.teachers) == 5
+
+
+def test_ablation_trains_every_loss_and_as_many_seeds_as_the_paper(params):
+    choose(params, "ablation")
+    project = read_project(params)
+    assert project.evaluate.losses == ["ce", "kl", "js"]
+    assert project.student.seeds == 5
+    assert len(project.teachers) > 1
 
 
 def test_data_goes_with_real_alone(params, texts):
