@@ -21,7 +21,7 @@ PROFILES = Path(__file__).parents[1] / "profiles"
 WIDTH = 4096
 
 
-@click.command(short_help="Choose what runs: smoke, default, real, ...")
+@click.command(short_help="Choose what runs, from smoke to paper")
 @click.argument("name", type=click.Choice(["smoke", "default", "real", "ablation", "paper"]))
 @click.option(
     "--data", type=click.Path(path_type=Path), help="The folder of real texts; files are called {task}.parquet."
