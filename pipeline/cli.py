@@ -17,6 +17,7 @@ from pipeline.commands.results import results
 from pipeline.commands.serve import serve
 from pipeline.commands.share import share
 from pipeline.commands.student import predict
+from pipeline.commands.sweep import sweep
 from pipeline.commands.teachers import teachers
 from pipeline.entry import run
 
@@ -24,7 +25,7 @@ from pipeline.entry import run
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Before `dvc repro`": (doctor, profile, teachers, plan),
     "The teachers' cache": (cache, share),
-    "The student": (student, results, draw, diagnose),
+    "The student": (student, results, sweep, draw, diagnose),
     "The student at work": (predict, serve, export),
 }
 

@@ -1,11 +1,13 @@
 """The loss that the student is trained with: equation 24.
 
-In: scores, teacher probabilities, labels.  Out: losses per row, distillation_loss(), isolate_term().  Imports: jax.
+In: scores, teacher probabilities, labels.  Out: losses per row, LossNumbers, distillation_loss(), isolate_term().
+Imports: jax.
 
 Every value and gradient is finite for finite scores, also where a teacher's probability is exactly 0 or 1.
 """
 
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,14 +19,23 @@ Rows = Float[Array, " rows"]
 Table = Float[Array, "rows classes"]
 
 
+class LossNumbers(NamedTuple):
+    """A LossConfig's numbers in arrays, for a program that takes them as arguments."""
+
+    soft: Float[Any, ""]
+    hard: Float[Any, ""]
+    kl: Float[Any, ""]
+    js: Float[Any, ""]
+    temperature: Float[Any, ""]
+
+
 def distillation_loss(
-    scores: Table, teacher_logits: Table, labels: Int[Array, " rows"], config: LossConfig
+    scores: Table, teacher_logits: Table, labels: Int[Array, " rows"], config: LossConfig | LossNumbers
 ) -> Float[Array, ""]:
     """Mean over rows of soft * T^2 * (kl * KL(f || q) + js * JS(f, q)) + hard * CE(y, q).
 
     f and q of the soft part are softened at the temperature T; its square keeps the size of the soft gradients
-    independent of T (Hinton et al. 2015, arXiv:1503.02531, section 2). CE takes the scores as they are. A term whose
-    weight is 0 is not computed.
+    independent of T (Hinton et al. 2015, arXiv:1503.02531, section 2). CE takes the scores as they are.
 
     Args:
         scores: the student's unnormalised scores.
@@ -37,14 +48,9 @@ def distillation_loss(
     """
     softened = scores / config.temperature
     teacher = jax.nn.softmax(teacher_logits / config.temperature)
-    soft = config.soft * config.temperature**2
-    terms = (
-        (soft * config.kl, lambda: kullback_leibler(softened, teacher)),
-        (soft * config.js, lambda: jensen_shannon(softened, teacher)),
-        (config.hard, lambda: cross_entropy(scores, labels)),
-    )
-    losses = [weight * compute().mean() for weight, compute in terms if weight > 0]
-    return sum(losses, start=jnp.zeros((), scores.dtype))
+    divergence = config.kl * kullback_leibler(softened, teacher) + config.js * jensen_shannon(softened, teacher)
+    soft = config.soft * config.temperature**2 * divergence.mean()
+    return soft + config.hard * cross_entropy(scores, labels).mean()
 
 
 def isolate_term(term: Term, config: LossConfig) -> LossConfig:

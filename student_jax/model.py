@@ -19,11 +19,11 @@ from jaxtyping import Array, Float
 from student_jax.circuit import Angles, angle_shapes, sum_rotations
 from student_jax.config import StudentConfig
 from student_jax.dataset import Split
-from student_jax.devices import ROWS, share_rows
+from student_jax.devices import ROWS, map_students, share_rows
 from student_jax.engines import Engine, build_engine
 from student_jax.stored import StoredValues
 
-# What is simulated at once where no gradient is wanted: at most 2^19 amplitudes, 4 MiB in complex64, for every seed.
+# What is simulated at once where no gradient is wanted: at most 2^19 amplitudes, 4 MiB in complex64, of a student.
 MAX_AMPLITUDES_LOG2 = 19
 MAX_BATCH = 1024
 
@@ -145,7 +145,9 @@ def build_scorer(model: Model, config: StudentConfig) -> Callable[[Any, np.ndarr
 
     @cache
     def compile_apply(mesh: Mesh) -> Callable[[Any, np.ndarray], Array]:
-        apply = jax.vmap(model.apply, in_axes=(0, None))
+        def apply(parameters: Any, rows: Float[Array, "rows dimensions"]) -> Float[Array, "seeds rows classes"]:
+            return map_students(lambda one: model.apply(one, rows), parameters, len(rows) << config.circuit.qubits)
+
         return jax.jit(
             jax.shard_map(apply, mesh=mesh, in_specs=(P(), P(ROWS)), out_specs=P(None, ROWS), check_vma=False)
         )

@@ -1,6 +1,7 @@
-"""Training: every seed at once, a whole epoch in one compiled call, the best epoch of each seed kept.
+"""Training: many students in one program, a whole epoch in one compiled call, the best epoch of each student kept.
 
-In: a Model, the dataset, StudentConfig.  Out: Training, EpochResult, train(), build_optimizer().
+In: Models, the dataset, StudentConfigs.
+Out: Training, Divergence, EpochResult, train(), train_together(), name_program(), build_optimizer().
 Imports: jax, optax, tqdm.
 """
 
@@ -8,8 +9,9 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +24,8 @@ from tqdm import tqdm
 
 from student_jax.config import StudentConfig
 from student_jax.dataset import Split
-from student_jax.devices import ROWS, SEEDS, share_training
-from student_jax.losses import distillation_loss
+from student_jax.devices import ROWS, STUDENTS, map_students, share_training
+from student_jax.losses import LossNumbers, distillation_loss
 from student_jax.model import Model, build_scorer, convert_floats, name_arrays
 from student_jax.windows import Windows
 from teacher_cache.errors import UserError
@@ -45,8 +47,8 @@ class Training(NamedTuple):
     """All seeds' students.
 
     `parameters` has a leading axis of seeds; each seed's are those of its best epoch, the one with the smallest
-    validation loss. `selected` is the index of the best seed by the same measure. `seconds_per_epoch` is for all seeds
-    together, the median over the epochs after the first, which compiles.
+    validation loss. `selected` is the index of the best seed by the same measure. `seconds_per_epoch` is for all that
+    was trained together, the median over the epochs after the first, which compiles.
     """
 
     parameters: Any
@@ -55,6 +57,26 @@ class Training(NamedTuple):
     selected: int
     curves: list[EpochResult]
     seconds_per_epoch: float
+
+
+class Divergence(NamedTuple):
+    """What is left of a training one of whose seeds got a loss that is not finite."""
+
+    epoch: int
+    loss: float
+
+
+class Numbers(NamedTuple):
+    """What a compiled program takes of a StudentConfig as arguments; `clip_norm` is None where nothing is clipped."""
+
+    learning_rate: Float[Any, ""]
+    weight_decay: Float[Any, ""]
+    clip_norm: Float[Any, ""] | None
+    loss: LossNumbers
+
+
+# (epoch, what every student reached, seconds that all of them took)
+Report: TypeAlias = Callable[[int, Sequence[EpochResult], float], None]
 
 
 def train(model: Model, dataset: Mapping[str, Split], config: StudentConfig, seed: int, name: str) -> Training:
@@ -73,89 +95,153 @@ def train(model: Model, dataset: Mapping[str, Split], config: StudentConfig, see
     Raises:
         UserError: a validation loss is not finite.
     """
-    with jax.enable_x64(config.precision == "float64"):
-        return _train(model, dataset, config, seed, name)
+    with tqdm(total=config.epochs, desc=name, unit="epoch", disable=not sys.stderr.isatty()) as bar:
+        (training,) = train_together([model], dataset, [config], seed, partial(_report, bar, name))
+    if isinstance(training, Divergence):
+        raise UserError(
+            f"{name}: validation loss must be finite, got {training.loss} in epoch {training.epoch}; "
+            "lower learning_rate"
+        )
+    return training
 
 
-def _train(model: Model, dataset: Mapping[str, Split], config: StudentConfig, seed: int, name: str) -> Training:
-    rows, seeds = len(dataset["train"].labels), config.seeds
+def name_program(config: StudentConfig) -> StudentConfig:
+    """What settings must have in common to be trained together: `config` without the numbers that may differ.
+
+    These are what a compiled program takes as arguments, what initial values alone depend on, and the patience.
+    """
+    return StudentConfig(
+        circuit=config.circuit,
+        engine=config.engine,
+        precision=config.precision,
+        schedule=config.schedule,
+        clip_norm=None if config.clip_norm is None else 1.0,
+        batch_size=config.batch_size,
+        epochs=config.epochs,
+        seeds=config.seeds,
+    )
+
+
+def train_together(
+    models: Sequence[Model], dataset: Mapping[str, Split], configs: Sequence[StudentConfig], seed: int, report: Report
+) -> list[Training | Divergence]:
+    """Train every seed of several settings in one program, each as `train` trains it; one that diverges stops no other.
+
+    Args:
+        models: one for each setting, which may differ in their initial values alone.
+        dataset: splits by name.
+        configs: the settings, of one `name_program`.
+        seed: of the first student of each setting.
+        report: called after every epoch.
+
+    Returns:
+        What became of each setting, in order.
+
+    Raises:
+        ValueError: the settings need different programs.
+    """
+    if len({name_program(config) for config in configs}) != 1:
+        raise ValueError("settings that are trained together must have one program, got several")
+    with jax.enable_x64(configs[0].precision == "float64"):
+        return _train(models, dataset, configs, seed, report)
+
+
+def _train(
+    models: Sequence[Model], dataset: Mapping[str, Split], configs: Sequence[StudentConfig], seed: int, report: Report
+) -> list[Training | Divergence]:
+    model, config, rows = models[0], configs[0], len(dataset["train"].labels)
+    students = [(setting, seed + k) for setting in range(len(configs)) for k in range(config.seeds)]
     batch = min(config.batch_size, rows)
-    mesh = share_training(seeds, batch)
-    optimizer = build_optimizer(config, rows // batch)
-    run_epoch, validate = _compile_epoch(model, config, optimizer, mesh), _compile_validation(model, config)
+    mesh = share_training(len(students), batch)
+    # Every device takes as many as any other; what comes after the last student is trained for nothing.
+    filled = students + students[-1:] * (-len(students) % mesh.shape[STUDENTS])
+    numbers = _stack([_gather_numbers(configs[setting]) for setting, _ in filled])
+    parameters = _stack([models[setting].initialise(np.random.default_rng(number)) for setting, number in filled])
+    run_epoch, validate = _compile_epoch(model, config, rows // batch, mesh), _compile_validation(model, config)
     rates = jax.device_put(_arrange_rates(model, config.precision), NamedSharding(mesh, P()))
     windows = Windows(dataset["train"], batch, partial(_load, config.precision, mesh))
-    # Every device takes as many seeds as any other; what comes after the last seed asked for is trained for nothing.
-    drawn = range(seed, seed + -(-seeds // mesh.shape[SEEDS]) * mesh.shape[SEEDS])
-    draws = [model.initialise(np.random.default_rng(number)) for number in drawn]
-    parameters = jax.tree.map(lambda *arrays: np.stack(arrays), *draws)
-    state = (parameters, jax.jit(jax.vmap(optimizer.init))(parameters))
-    state = jax.device_put(state, NamedSharding(mesh, P(SEEDS)))
-    best = _Best(_take(parameters, seeds), seeds, config.patience)
-    curves: list[EpochResult] = []
+    # The memory's shape is the same for all numbers.
+    memory = jax.jit(jax.vmap(build_optimizer(config, numbers, rows // batch).init))(parameters)
+    state, on_devices = jax.device_put(((parameters, memory), numbers), NamedSharding(mesh, P(STUDENTS)))
+    of_students = _take(numbers.loss, len(students))
+    patience = np.repeat([config.epochs if one.patience is None else one.patience for one in configs], config.seeds)
+    best = _Best(_take(parameters, len(students)), patience)
+    curves: list[list[EpochResult]] = []
     seconds: list[float] = []
-    bar = tqdm(range(1, config.epochs + 1), desc=name, unit="epoch", disable=not sys.stderr.isatty())
-    for epoch in bar:
+    for epoch in range(1, config.epochs + 1):
         start = time.perf_counter()
-        shufflers = [np.random.default_rng([number, epoch]) for number in drawn]
-        total, steps = np.zeros(len(drawn)), 0
+        shufflers = {number: np.random.default_rng([number, epoch]) for _, number in students}
+        total, steps = np.zeros(len(filled)), 0
         for window in windows.iterate(epoch):
-            order = np.stack([_shuffle(shuffler, len(window.labels), batch) for shuffler in shufflers])
-            state, losses = jax.block_until_ready(run_epoch(state, rates, order, window))
+            orders = {number: _shuffle(shuffler, len(window.labels), batch) for number, shuffler in shufflers.items()}
+            order = np.stack([orders[number] for _, number in filled])
+            state, losses = jax.block_until_ready(run_epoch(state, rates, on_devices, order, window))
             total, steps = total + order.shape[1] * np.asarray(losses), steps + order.shape[1]
         seconds.append(time.perf_counter() - start)
-        parameters = _take(state[0], seeds)
-        measures = zip(drawn, (total / steps).tolist(), *validate(parameters, dataset["validation"]), strict=False)
-        results = [EpochResult(number, epoch, *row) for number, *row in measures]
-        curves += results
-        _report(bar, name, results, seconds[-1])
+        parameters = _take(state[0], len(students))
+        measures = ((total / steps).tolist(), *validate(parameters, of_students, dataset["validation"]))
+        results = [EpochResult(number, epoch, *row) for (_, number), *row in zip(students, *measures, strict=False)]
+        curves.append(results)
+        report(epoch, results, seconds[-1])
         if not best.update(results, parameters):
             break
     typical = float(np.median(seconds[1:] or seconds))
-    chosen = int(best.losses.argmin())
-    return Training(best.parameters, list(drawn[:seeds]), best.epochs.tolist(), chosen, curves, typical)
+    cuts = [slice(first, first + config.seeds) for first in range(0, len(students), config.seeds)]
+    return [_conclude(best, curves, cut, typical) for cut in cuts]
 
 
-def _take(tree: Any, seeds: int) -> Any:
-    """The first `seeds` of every array's leading axis, in NumPy."""
-    return jax.tree.map(lambda array: np.asarray(array)[:seeds], tree)
+def _conclude(
+    best: "_Best", curves: Sequence[Sequence[EpochResult]], cut: slice, seconds: float
+) -> Training | Divergence:
+    """What became of the setting whose students are at `cut`; the epochs after the last that any of them took go."""
+    own = [result for results in curves[: int(best.last[cut].max())] for result in results[cut]]
+    for result, last in zip(own, np.tile(best.last[cut], len(curves)), strict=False):
+        if result.epoch <= last and not np.isfinite(result.validation_loss):
+            return Divergence(result.epoch, result.validation_loss)
+    parameters, chosen = jax.tree.map(lambda array: array[cut], best.parameters), int(best.losses[cut].argmin())
+    seeds = [result.seed for result in curves[0][cut]]
+    return Training(parameters, seeds, best.epochs[cut].tolist(), chosen, own, seconds)
+
+
+def _stack(trees: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *arrays: np.stack(arrays), *trees)
+
+
+def _take(tree: Any, count: int) -> Any:
+    """The first `count` of every array's leading axis, in NumPy."""
+    return jax.tree.map(lambda array: np.asarray(array)[:count], tree)
 
 
 class _Best:
-    """The parameters of each seed's best epoch so far, its validation loss and its number."""
+    """Each student's best epoch so far: parameters, validation loss and number; and the last epoch that it took."""
 
-    def __init__(self, parameters: Any, seeds: int, patience: int | None) -> None:
+    def __init__(self, parameters: Any, patience: Int[np.ndarray, " students"]) -> None:
         self.parameters, self.patience = parameters, patience
-        self.losses, self.epochs = np.full(seeds, np.inf), np.zeros(seeds, int)
+        self.losses, self.epochs = np.full(len(patience), np.inf), np.zeros(len(patience), int)
+        self.last, self.patient = np.zeros(len(patience), int), np.full(len(patience), True)
 
     def update(self, results: Sequence[EpochResult], parameters: Any) -> bool:
-        """Take over the seeds that became better; False when no seed has patience left.
+        """Take over the students that became better; False when no student has patience left.
 
-        A seed without patience stays as it is while others go on: no seed's result depends on its company.
+        One without patience, or whose loss is not finite, stays as it is while others go on: no student's result
+        depends on its company.
         """
         epoch, losses = results[0].epoch, np.array([result.validation_loss for result in results])
-        better = (losses < self.losses) & self._find_patient(epoch - 1)
+        better = (losses < self.losses) & self.patient
         self.losses, self.epochs = np.where(better, losses, self.losses), np.where(better, epoch, self.epochs)
+        self.last[self.patient] = epoch
         self.parameters = jax.tree.map(
             lambda old, new: np.where(better.reshape(-1, *[1] * (old.ndim - 1)), new, old), self.parameters, parameters
         )
-        return bool(self._find_patient(epoch).any())
-
-    def _find_patient(self, epoch: int) -> np.ndarray:
-        return np.full(len(self.epochs), True) if self.patience is None else epoch - self.epochs < self.patience
+        self.patient &= np.isfinite(losses) & (epoch - self.epochs < self.patience)
+        return bool(self.patient.any())
 
 
-def _report(bar: tqdm, name: str, results: Sequence[EpochResult], seconds: float) -> None:
-    """Show the seeds' means behind the bar, or in a log line where there is no terminal.
-
-    Raises:
-        UserError: a loss is not finite.
-    """
+def _report(bar: tqdm, name: str, epoch: int, results: Sequence[EpochResult], seconds: float) -> None:
+    """Show the seeds' means behind the bar, or in a log line where there is no terminal."""
     loss = float(np.mean([result.validation_loss for result in results]))
     accuracy = float(np.mean([result.validation_accuracy for result in results]))
-    epoch = results[0].epoch
-    if not np.isfinite(loss):
-        raise UserError(f"{name}: validation loss must be finite, got {loss} in epoch {epoch}; lower learning_rate")
+    bar.update()
     if bar.disable:
         text = "%s: epoch %d of %d: validation loss %.4f, accuracy %.4f, %.2f s"
         LOG.info(text, name, epoch, bar.total, loss, accuracy, seconds)
@@ -163,66 +249,80 @@ def _report(bar: tqdm, name: str, results: Sequence[EpochResult], seconds: float
         bar.set_postfix(loss=f"{loss:.4f}", accuracy=f"{accuracy:.4f}")
 
 
-def build_optimizer(config: StudentConfig, steps_per_epoch: int) -> optax.GradientTransformation:
+def build_optimizer(config: StudentConfig, numbers: Numbers, steps_per_epoch: int) -> optax.GradientTransformation:
     """Adam with decoupled weight decay, the gradient clipped to `clip_norm` before it.
 
     The `cosine` schedule falls from learning_rate to 0 over all epochs.
     """
     schedule = (
-        optax.cosine_decay_schedule(config.learning_rate, config.epochs * steps_per_epoch)
+        optax.cosine_decay_schedule(numbers.learning_rate, config.epochs * steps_per_epoch)
         if config.schedule == "cosine"
-        else config.learning_rate
+        else numbers.learning_rate
     )
-    clip = optax.identity() if config.clip_norm is None else optax.clip_by_global_norm(config.clip_norm)
-    return optax.chain(clip, optax.adamw(schedule, weight_decay=config.weight_decay))
+    clip = optax.identity() if numbers.clip_norm is None else optax.clip_by_global_norm(numbers.clip_norm)
+    return optax.chain(clip, optax.adamw(schedule, weight_decay=numbers.weight_decay))
+
+
+def _gather_numbers(config: StudentConfig) -> Numbers:
+    loss = LossNumbers(**asdict(config.loss))
+    numbers = Numbers(config.learning_rate, config.weight_decay, config.clip_norm, loss)
+    return jax.tree.map(lambda number: np.asarray(number, config.precision), numbers)
 
 
 def _compile_epoch(
-    model: Model, config: StudentConfig, optimizer: optax.GradientTransformation, mesh: Mesh
-) -> Callable[..., tuple[Any, Float[Array, " seeds"]]]:
-    """An epoch of all seeds. Devices that share a batch make the same step with the mean of their gradients.
+    model: Model, config: StudentConfig, steps: int, mesh: Mesh
+) -> Callable[..., tuple[Any, Float[Array, " students"]]]:
+    """An epoch of all students. Devices that share a batch make the same step with the mean of their gradients.
 
     The rates are an argument, so that a student and its frozen control are one program, compiled once.
     """
 
-    def run_step(state: tuple[Any, Any], rates: Any, batch: Split) -> tuple[tuple[Any, Any], Array]:
+    def run_step(state: tuple[Any, Any], rates: Any, numbers: Numbers, batch: Split) -> tuple[tuple[Any, Any], Array]:
         parameters, memory = state
 
         def compute_loss(parameters: Any) -> Float[Array, ""]:
             if model.loss is not None:
                 return model.loss(parameters, batch)
-            return distillation_loss(model.apply(parameters, batch.features), batch.logits, batch.labels, config.loss)
+            return distillation_loss(model.apply(parameters, batch.features), batch.logits, batch.labels, numbers.loss)
 
         loss, gradient = jax.lax.pmean(jax.value_and_grad(compute_loss)(parameters), ROWS)
-        updates, memory = optimizer.update(gradient, memory, parameters)
+        updates, memory = build_optimizer(config, numbers, steps).update(gradient, memory, parameters)
         return (optax.apply_updates(parameters, jax.tree.map(jnp.multiply, updates, rates)), memory), loss
 
     def run_epoch(
-        state: Any, rates: Any, order: Int[Array, "steps batch"], train: Split
-    ) -> tuple[Any, Float[Array, ""]]:
-        state, losses = jax.lax.scan(
-            lambda state, rows: run_step(state, rates, jax.tree.map(lambda array: array[rows], train)), state, order
-        )
-        return state, losses.mean()
+        state: Any, rates: Any, numbers: Numbers, order: Int[Array, "students steps batch"], train: Split
+    ) -> tuple[Any, Float[Array, " students"]]:
+        def run_one(student: tuple[Any, Numbers, Int[Array, "steps batch"]]) -> tuple[Any, Float[Array, ""]]:
+            state, numbers, order = student
+
+            def step(state: Any, rows: Int[Array, " batch"]) -> tuple[Any, Array]:
+                return run_step(state, rates, numbers, jax.tree.map(lambda array: array[rows], train))
+
+            state, losses = jax.lax.scan(step, state, order)
+            return state, losses.mean()
+
+        return map_students(run_one, (state, numbers, order), order.shape[-1] << config.circuit.qubits)
 
     run_epochs = jax.shard_map(
-        jax.vmap(run_epoch, in_axes=(0, None, 0, None)),
+        run_epoch,
         mesh=mesh,
-        in_specs=(P(SEEDS), P(), P(SEEDS, None, ROWS), P()),
-        out_specs=P(SEEDS),
+        in_specs=(P(STUDENTS), P(), P(STUDENTS), P(STUDENTS, None, ROWS), P()),
+        out_specs=P(STUDENTS),
         check_vma=False,
     )
     return jax.jit(run_epochs, donate_argnums=0)
 
 
-def _compile_validation(model: Model, config: StudentConfig) -> Callable[[Any, Split], tuple[list[float], list[float]]]:
-    """(parameters of all seeds, split) -> loss and accuracy of each seed."""
+def _compile_validation(
+    model: Model, config: StudentConfig
+) -> Callable[[Any, LossNumbers, Split], tuple[list[float], list[float]]]:
+    """(parameters and loss of all students, split) -> loss and accuracy of each student."""
     score = build_scorer(model, config)
-    compute_losses = jax.jit(jax.vmap(partial(distillation_loss, config=config.loss), in_axes=(0, None, None)))
+    compute_losses = jax.jit(jax.vmap(distillation_loss, in_axes=(0, None, None, 0)))
 
-    def validate(parameters: Any, split: Split) -> tuple[list[float], list[float]]:
+    def validate(parameters: Any, loss: LossNumbers, split: Split) -> tuple[list[float], list[float]]:
         scores = score(parameters, split.features)
-        losses = compute_losses(scores, split.logits.astype(scores.dtype), split.labels)
+        losses = compute_losses(scores, split.logits.astype(scores.dtype), split.labels, loss)
         return losses.tolist(), np.mean(scores.argmax(axis=-1) == split.labels, axis=-1).tolist()
 
     return validate
