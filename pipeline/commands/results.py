@@ -11,7 +11,7 @@ import click
 from pipeline.params import read_active, read_baselines
 from pipeline.report.results import tabulate_summary
 from pipeline.report.summaries import read_summaries
-from pipeline.report.tables import format_table
+from pipeline.report.tables import format_rivals, format_students
 
 
 @click.command(short_help="The table of results, and the report's path")
@@ -19,11 +19,13 @@ from pipeline.report.tables import format_table
 @click.option("--report", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def results(evaluations: Path, report: Path, as_json: bool) -> None:
-    """Print teachers and students side by side, and the path of the report."""
+    """Print teachers, students and rivals side by side, and the path of the report."""
     summaries = read_summaries(evaluations, *read_active(), read_baselines())
     if as_json:
         click.echo(json.dumps(tabulate_summary(summaries).records()))
         return
-    click.echo(format_table(summaries))
+    click.echo(format_students(summaries))
+    if rivals := format_rivals(summaries):
+        click.echo(f"\n{rivals}")
     page = report / "index.html"
     click.echo(f"Report: {page.resolve()}" if page.is_file() else "Report: not made yet; run `dvc repro report`")

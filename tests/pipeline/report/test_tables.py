@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.report.columns import Column, Table
 from pipeline.report.evaluation import check_summaries
-from pipeline.report.tables import build_tables, format_table, write_tables
+from pipeline.report.tables import build_tables, format_rivals, format_students, write_tables
 from teacher_cache.errors import UserError
 
 
@@ -68,7 +68,7 @@ def test_tables_are_written_under_their_names(make_summary, tmp_path):
 @pytest.mark.parametrize("width", [80, 40])
 def test_text_fits_its_terminal_and_says_the_numbers(make_summary, width):
     summaries = [make_summary("thematic", "bloomz-1b1"), make_summary(seeds=1)]
-    text = format_table(summaries, width)
+    text = format_students(summaries, width)
     assert max(map(len, text.splitlines())) <= width
     assert text.isascii()
     for summary in summaries:
@@ -81,7 +81,25 @@ def test_text_takes_the_terminals_own_width(make_summary, monkeypatch):
     summaries = [make_summary()]
     monkeypatch.setenv("COLUMNS", "40")
     assert shutil.get_terminal_size().columns == 40
-    assert format_table(summaries) == format_table(summaries, 40) != format_table(summaries, 80)
+    assert format_students(summaries) == format_students(summaries, 40) != format_students(summaries, 80)
+
+
+@pytest.mark.parametrize("width", [120, 40])
+def test_rivals_have_a_row_each_that_fits_the_terminal(make_summary, width):
+    summaries = [
+        make_summary("thematic", "bloomz-1b1", rivals=("pkd", "hitin")),
+        make_summary(seeds=1, rivals=("pkd",)),
+    ]
+    text = format_rivals(summaries, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert text.isascii()
+    assert (text.count("PKD"), text.count("HiTIN"), text.count("one seed")) == (2, 1, 1)
+    # By Holm, the least of three p-values is three times 0.0025, and 0.005 twice.
+    assert (text.count("rival better, p 0.0075"), text.count("rival better, p 0.01")) == (1, 2)
+
+
+def test_without_rivals_there_is_no_second_table(make_summary):
+    assert format_rivals([make_summary()]) == ""
 
 
 def test_not_a_number_is_refused(make_summary):
