@@ -23,6 +23,9 @@ from dvc_data.hashfile.hash_info import HashInfo
 
 from teacher_cache.errors import UserError
 
+# Stages of the student's side that read texts, which need not be there where the stage does not run.
+TEXT_READERS = {"embed", "train_baseline"}
+
 
 @dataclass(frozen=True)
 class Step:
@@ -92,7 +95,7 @@ def list_steps(repo: Repo, allow_missing: bool) -> list[Step]:
 def list_needed(steps: list[Step]) -> list[Output]:
     """Every finished output that the student's side reads, and its own that are still good."""
     side = [step for step in steps if not step.is_teachers]
-    read = {dep.fs_path for step in side if step.kind != "embed" or step.reasons for dep in step.stage.deps}
+    read = {dep.fs_path for step in side if step.kind not in TEXT_READERS or step.reasons for dep in step.stage.deps}
     return [
         out
         for step in steps

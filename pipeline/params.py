@@ -1,7 +1,7 @@
 """A block of params.yaml -> the frozen dataclass that describes it.
 
-In: the path of params.yaml, a dotted key.  Out: read_block(), read_seed(), read_active(), read_baselines(),
-read_yaml(), parse().
+In: the path of params.yaml, a dotted key.  Out: read_block(), read_over(), read_seed(), read_active(),
+read_baselines(), read_yaml(), parse().
 Imports: pydantic, ruamel.yaml.
 
 A stage reads its own block alone, so that a new key of another stage's block leaves it as it is. An unknown key, a
@@ -43,6 +43,16 @@ def read_block(key: str, kind: Any, path: Path = PARAMS) -> Any:
             raise UserError(f"{path}: {place} must define {level}, got {defined}")
         content = content.get(level, {})
     return parse(content, kind, key, path)
+
+
+def read_over(shared: str, key: str, kind: Any, path: Path = PARAMS) -> Any:
+    """The mapping at `key` laid over the one at `shared`, which holds for all its neighbours, checked as a `kind`.
+
+    Raises:
+        UserError: as `read_block`.
+    """
+    blocks = [read_block(place, dict[str, Any], path) for place in (shared, key)]
+    return parse({**blocks[0], **blocks[1]}, kind, key, path)
 
 
 def read_seed(path: Path = PARAMS) -> int:

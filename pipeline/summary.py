@@ -18,11 +18,11 @@ from scipy.special import softmax
 from pipeline.evaluation import Predictions, average_control, compare, score_answers
 from student_jax.checkpoint import Checkpoint
 from student_jax.config import EvaluateConfig
-from student_jax.dataset import Split
+from student_jax.dataset import EVALUATED, Split
 from student_jax.dead import count_parameters
 from student_jax.features import DESCRIPTION as EMBEDDER
-from student_jax.model import build_model, build_scorer, count_trainable
-from student_jax.predictions import EVALUATED, predict_splits, time_scoring, train_control, train_term
+from student_jax.model import build_model, build_scorer, count_trainable, time_scoring
+from student_jax.predictions import predict_splits, train_control, train_term
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import Manifest
 from teacher_cache.publish import publish_file

@@ -1,6 +1,7 @@
 """Features and teacher outputs of one task, joined by example_id and cut by split.
 
-In: the folders of features and cache, or what was read from them.  Out: Split, open_dataset(), join_dataset().
+In: the folders of features and cache, or what was read from them.
+Out: EVALUATED, Split, open_dataset(), join_dataset().
 Imports: NumPy, jaxtyping.
 """
 
@@ -16,6 +17,9 @@ from teacher_cache.manifest import Manifest
 from teacher_cache.reader import CacheRows, open_cache
 from teacher_cache.schema import SPLITS
 
+# What nothing is trained on.
+EVALUATED = ("validation", "test")
+
 
 class Split(NamedTuple):
     """What a model sees of one split, in arrays of NumPy or JAX; the logits are the teacher's.
@@ -29,7 +33,7 @@ class Split(NamedTuple):
     logits: Float[Any, "rows classes"]
     labels: Int[Any, " rows"]
     ids: Any = None
-    hidden: Float[Any, "rows layers width"] | None = None
+    hidden: Any = None  # "rows layers width"
 
 
 def open_dataset(

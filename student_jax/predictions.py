@@ -1,12 +1,10 @@
 """What a trained student says of the validation and test splits, and what is trained beside it: controls, losses.
 
-In: a Checkpoint, the dataset.  Out: predict_splits(), time_scoring(), train_control(), train_term().  Imports: jax.
+In: a Checkpoint, the dataset.  Out: predict_splits(), train_control(), train_term().  Imports: jax.
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -15,12 +13,10 @@ from scipy.special import softmax
 from student_jax.checkpoint import Checkpoint
 from student_jax.config import StudentConfig, Term
 from student_jax.controls import build_control
-from student_jax.dataset import Split
+from student_jax.dataset import EVALUATED, Split
 from student_jax.losses import isolate_term
 from student_jax.model import build_model, build_scorer, count_trainable
 from student_jax.train import train
-
-EVALUATED = ("validation", "test")
 
 
 def predict_splits(
@@ -31,14 +27,6 @@ def predict_splits(
     model = build_model(description.config, description.dimensions, len(description.labels))
     score = build_scorer(model, description.config)
     return {name: softmax(score(checkpoint.parameters, dataset[name].features), axis=-1) for name in EVALUATED}
-
-
-def time_scoring(score: Callable[[Any, np.ndarray], np.ndarray], parameters: Any, features: np.ndarray) -> float:
-    """Seconds in which a compiled scorer scores `features` once, after a first time that compiles."""
-    score(parameters, features)
-    start = time.perf_counter()
-    score(parameters, features)
-    return time.perf_counter() - start
 
 
 def train_control(

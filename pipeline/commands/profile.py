@@ -22,13 +22,13 @@ WIDTH = 4096
 
 
 @click.command(short_help="Choose what runs, from smoke to paper")
-@click.argument("name", type=click.Choice(["smoke", "default", "real", "ablation", "paper"]))
+@click.argument("name", type=click.Choice(["smoke", "default", "compare", "real", "ablation", "paper"]))
 @click.option(
     "--data", type=click.Path(path_type=Path), help="The folder of real texts; files are called {task}.parquet."
 )
 @click.option("--params", "path", type=click.Path(path_type=Path), default=PARAMS, show_default=True)
 def profile(name: str, data: Path | None, path: Path) -> None:
-    """Choose what runs: smoke, default, real, ablation or paper."""
+    """Choose what runs: smoke, default, compare, real, ablation or paper."""
     read_project(path)
     yaml = make_yaml()
     content = yaml.load(path.read_text(encoding="utf-8"))

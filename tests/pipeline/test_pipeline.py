@@ -64,6 +64,7 @@ def test_the_papers_profile_is_a_whole_pipeline(project, tmp_path):
     pairs = 3 * 5
     for stage in ("base", "finetune", "cache_teacher", "train_student", "evaluate"):
         assert stages.count(stage) == pairs
+    assert stages.count("train_baseline") == 8 * pairs
     assert stages.count("prepare") == stages.count("embed") == 3
 
 

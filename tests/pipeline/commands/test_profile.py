@@ -43,7 +43,7 @@ def leaves(block, prefix=""):
             yield f"{prefix}{key}"
 
 
-@pytest.mark.parametrize("name", ["smoke", "real", "ablation", "paper", "default"])
+@pytest.mark.parametrize("name", ["smoke", "compare", "real", "ablation", "paper", "default"])
 def test_default_takes_a_profile_back_to_the_letter(params, texts, name):
     before = params.read_text()
     choose(params, name, *(("--data", texts) if name == "real" else ()))
@@ -57,7 +57,7 @@ def test_default_takes_a_profile_back_to_the_letter(params, texts, name):
 def test_default_names_every_key_that_another_profile_sets():
     yaml = YAML(typ="safe")
     default = set(leaves(yaml.load((PROFILES / "default.yaml").read_text())))
-    for name in ("smoke", "real", "ablation", "paper"):
+    for name in ("smoke", "compare", "real", "ablation", "paper"):
         assert set(leaves(yaml.load((PROFILES / f"{name}.yaml").read_text()))) <= default
 
 
