@@ -37,7 +37,7 @@ bench: $(INSTALLED) $(PEERS)/installed  ## time the student and the capture agai
 	python -m tests.benchmarks.bench_serve
 
 $(INSTALLED): EXTRAS := all
-$(VENV)/installed-pipeline: EXTRAS := teacher,serve
+$(VENV)/installed-pipeline: EXTRAS := teacher,serve,plots
 # No torch: what a team member needs who has neither GPU nor LLM.
 $(VENV)/installed-student: EXTRAS := serve
 

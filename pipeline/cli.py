@@ -12,6 +12,7 @@ from pipeline.commands.draw import draw
 from pipeline.commands.export import export
 from pipeline.commands.member import student
 from pipeline.commands.plan import plan
+from pipeline.commands.plots import plots
 from pipeline.commands.profile import profile
 from pipeline.commands.results import results
 from pipeline.commands.serve import serve
@@ -25,7 +26,7 @@ from pipeline.entry import run
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Before `dvc repro`": (doctor, profile, teachers, plan),
     "The teachers' cache": (cache, share),
-    "The student": (student, results, sweep, draw, diagnose),
+    "The student": (student, results, sweep, plots, draw, diagnose),
     "The student at work": (predict, serve, export),
 }
 

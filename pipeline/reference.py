@@ -41,7 +41,7 @@ Commands, options, and files where a path is due. One line for the shell that yo
 ```sh
 echo 'eval "$(_QDLLM_COMPLETE=bash_source qdllm)"' >> ~/.bashrc
 echo 'eval "$(_QDLLM_COMPLETE=zsh_source qdllm)"' >> ~/.zshrc
-_QDLLM_COMPLETE=fish_source qdllm > ~/.config/fish/completions/qdllm.fish
+mkdir -p ~/.config/fish/completions && _QDLLM_COMPLETE=fish_source qdllm > ~/.config/fish/completions/qdllm.fish
 ```
 """
 

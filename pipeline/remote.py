@@ -27,7 +27,8 @@ from dvc_objects.errors import ObjectFormatError
 from teacher_cache.errors import UserError
 
 NAME = "team"
-STORES = ("s3", "gs", "azure", "ssh")
+BUCKETS = ("s3", "gs", "azure")
+STORES = (*BUCKETS, "ssh")
 MIB = 2**20
 
 
@@ -65,15 +66,24 @@ def add_remote(repo: Repo, url: str) -> None:
         config["core"]["remote"] = NAME
 
 
-def open_remote(repo: Repo) -> Remote:
+def open_remote(repo: Repo, make: bool = False) -> Remote:
     """The default remote, which answers.
+
+    Args:
+        repo: the project.
+        make: it need not be there yet: a folder is made; in a bucket, which must be there, nothing has to be.
 
     Raises:
         UserError: none is configured, or it cannot be reached.
     """
     try:
         remote = repo.cloud.get_remote()
-        found = remote.fs.exists(remote.path)
+        place = remote.path
+        if make and remote.fs.protocol in BUCKETS:
+            place = place.partition("/")[0]
+        elif make:
+            remote.fs.makedirs(place, exist_ok=True)
+        found = remote.fs.exists(place)
     except NoRemoteError:
         raise UserError(
             "no DVC remote is configured; name the one that the teacher's owner shared: qdllm student --remote URL"
@@ -83,9 +93,7 @@ def open_remote(repo: Repo) -> Remote:
     except Exception as error:  # every store's library raises its own
         raise UserError(f"the DVC remote cannot be reached: {type(error).__name__}: {error}") from error
     if not found:
-        raise UserError(
-            f"the DVC remote {remote.path} must exist, and does not: is it mounted, and is its address right?"
-        )
+        raise UserError(f"the DVC remote {place} must exist, and does not: is it mounted, and is its address right?")
     return remote
 
 

@@ -35,8 +35,7 @@ def share(url: str | None, without_texts: bool) -> None:
         require_finished(steps)
         if url is not None:
             add_remote(repo, url)
-            make_folder(url)
-        remote = open_remote(repo)
+        remote = open_remote(repo, make=url is not None)
         url = url or repo.config["remote"][remote.name]["url"]
         finished = [out for step in steps if not step.reasons for out in step.stage.outs]
         outs = list_needed(steps) if without_texts else finished
@@ -55,12 +54,6 @@ def require_finished(steps: "list[Step]") -> None:
             raise UserError(
                 f"{step.name} must be up to date before it is shared, got: {step.reasons[0]}; run `dvc repro`"
             )
-
-
-def make_folder(url: str) -> None:
-    """Make the remote's folder, where it is one."""
-    if "://" not in url:
-        Path(url).mkdir(parents=True, exist_ok=True)
 
 
 def describe_next(folder: Path, url: str) -> list[str]:

@@ -66,8 +66,9 @@ class Browser:
         while self.evaluate("document.readyState") != "complete" or self.evaluate("location.href") == "about:blank":
             assert time.monotonic() < until, "the page did not load"
 
-    def evaluate(self, expression):
-        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+    def evaluate(self, expression, wait=False):
+        """The value of `expression` or, to `wait`, that of its promise."""
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=wait)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 

@@ -15,9 +15,15 @@ def read_lock(checkout):
     return YAML(typ="safe").load((checkout.folder / "dvc.lock").read_text())["stages"]
 
 
+def find_key(checkout, out):
+    """The checksum of the output at `out`."""
+    (key,) = (o["md5"] for stage in read_lock(checkout).values() for o in stage["outs"] if o["path"] == out)
+    return key
+
+
 def find_object(checkout, remote, out):
     """The remote's file of the output at `out`."""
-    (key,) = (o["md5"] for stage in read_lock(checkout).values() for o in stage["outs"] if o["path"] == out)
+    key = find_key(checkout, out)
     return remote / "files/md5" / key[:2] / key[2:]
 
 
