@@ -22,10 +22,11 @@ class EmbedConfig:
     `corpus`: TF-IDF of words and characters fitted on the training split, its terms weighted by how far they tell the
     classes apart where `class_weights`, truncated SVD to `dimensions`.  `static`: mean of the token-embedding table of
     the folder `checkpoint`.  `encoder`: mean-pooled last hidden state of `checkpoint`, a folder or a hub id with its
-    `revision`.  The last two have the checkpoint's width.
+    `revision`.  These two have the checkpoint's width.  `file`: the user's own vectors, in the column `column` of the
+    Parquet file `path`, whose checksum must be `sha256` where that is given.
     """
 
-    kind: Literal["corpus", "static", "encoder"] = "corpus"
+    kind: Literal["corpus", "static", "encoder", "file"] = "corpus"
     dimensions: Annotated[int, Field(ge=1)] = 768
     class_weights: bool = True
     min_document_frequency: Annotated[int, Field(ge=1)] = 2
@@ -34,6 +35,9 @@ class EmbedConfig:
     checkpoint: str | None = None
     revision: str | None = None
     max_length: Annotated[int, Field(ge=1)] = 256
+    path: str | None = None
+    column: str = "features"
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,8 +1,8 @@
 """Text -> frozen features: fitted once on the training split, applied anywhere.
 
 In: EmbedConfig and texts, or the folder of a saved embedder.
-Out: Embedder, fit_embedder(), load_embedder(), read_config(), link_embedder(), identify_embedder(), Features,
-write_features(), read_features().
+Out: Embedder, fit_embedder(), take_vectors(), load_embedder(), read_config(), link_embedder(), identify_embedder(),
+Features, write_features(), read_features().
 Imports: NumPy, pyarrow, pydantic, safetensors, and what the kind of features needs; never jax.
 """
 
@@ -33,6 +33,7 @@ from teacher_cache.sealed import read_sealed, write_sealed
 if TYPE_CHECKING:  # scikit-learn and tokenizers take seconds to import, and who reads features needs neither
     from student_jax.embedders.corpus import CorpusEmbedding
     from student_jax.embedders.encoder import Encoder, EncoderEmbedding
+    from student_jax.embedders.file import FileEmbedding
     from student_jax.embedders.static import StaticEmbedding
 
 FORMAT = 1
@@ -44,10 +45,10 @@ MAX_BYTES = 256 << 20
 
 @dataclass(frozen=True)
 class Embedder:
-    """A fitted embedder: its settings and its embedding of one of three kinds."""
+    """A fitted embedder: its settings and its embedding of one of four kinds."""
 
     config: EmbedConfig
-    embedding: "CorpusEmbedding | StaticEmbedding | EncoderEmbedding"
+    embedding: "CorpusEmbedding | StaticEmbedding | EncoderEmbedding | FileEmbedding"
 
     @property
     def dimensions(self) -> int:
@@ -60,8 +61,18 @@ class Embedder:
         return self.embedding.inference_parameters
 
     def transform(self, texts: Sequence[str]) -> np.ndarray:
-        """Features (rows, dimensions) of `texts`, float32, mean square about 1."""
+        """Features (rows, dimensions) of `texts`, float32, mean square about 1.
+
+        Raises:
+            UserError: features of the kind `file`.
+        """
         return self.embedding.transform(texts)
+
+    def prepare(self, vectors: np.ndarray) -> np.ndarray:
+        """Features of vectors made elsewhere: those of a file are scaled, all others are features already."""
+        from student_jax.embedders.file import FileEmbedding
+
+        return self.embedding.prepare(vectors) if isinstance(self.embedding, FileEmbedding) else vectors
 
     def save(self, folder: Path) -> None:
         """Publish embedder.safetensors and embedder.json in `folder`."""
@@ -110,6 +121,30 @@ def fit_embedder(
     from student_jax.embedders.encoder import fit_encoder, require_encoder
 
     return Embedder(config, fit_encoder(require_encoder(encoder, config), texts))
+
+
+def take_vectors(
+    config: EmbedConfig, task: str, ids: pa.ChunkedArray, training: np.ndarray
+) -> tuple[Embedder, np.ndarray]:
+    """Features of the kind `file`: the vectors that the user brings, scaled as the training split's need it.
+
+    Args:
+        config: which file.
+        task: the task that the examples are of.
+        ids: the column example_id of the examples.
+        training: (rows,), which of them are of the training split.
+
+    Returns:
+        What scales further vectors, and the features (rows, dimensions), float32.
+
+    Raises:
+        UserError: the file does not have one vector for each example.
+    """
+    from student_jax.embedders.file import fit_file, read_vectors
+
+    vectors = read_vectors(config, task, ids_to_numpy(ids))
+    embedding = fit_file(vectors[training], Path(str(config.path)).name)
+    return Embedder(config, embedding), embedding.prepare(vectors)
 
 
 def read_config(folder: Path) -> EmbedConfig:
@@ -175,7 +210,7 @@ def identify_embedder(folder: Path) -> str:
 
 def _restore(
     config: EmbedConfig, tensors: Mapping[str, np.ndarray], content: Mapping[str, Any], encoder: "Encoder | None"
-) -> "CorpusEmbedding | StaticEmbedding | EncoderEmbedding":
+) -> "CorpusEmbedding | StaticEmbedding | EncoderEmbedding | FileEmbedding":
     if config.kind == "corpus":
         from student_jax.embedders.corpus import CorpusEmbedding
 
@@ -184,6 +219,10 @@ def _restore(
         from student_jax.embedders.static import StaticEmbedding
 
         return StaticEmbedding.from_content(tensors, content)
+    if config.kind == "file":
+        from student_jax.embedders.file import FileEmbedding
+
+        return FileEmbedding.from_content(tensors, content)
     from student_jax.embedders.encoder import EncoderEmbedding, require_encoder
 
     return EncoderEmbedding.from_content(require_encoder(encoder, config), tensors)

@@ -75,6 +75,23 @@ class Student:
             raise UserError("texts must be a list of texts, got one text; put it in brackets")
         if not texts:
             return Prediction([], np.zeros((0, len(self.labels)), np.float32))
-        scores = self.score(self.checkpoint.selected_parameters, self.embedder.transform(texts))[0]
+        return self._classify(self.embedder.transform(texts))
+
+    def predict_features(self, vectors: np.ndarray) -> Prediction:
+        """Classify texts by vectors (rows, dimensions) made elsewhere.
+
+        Args:
+            vectors: as the file of features of the kind `file` holds them; for all others, as `embed` wrote them.
+
+        Raises:
+            UserError: they have another shape, or a number that is not finite.
+        """
+        dimensions = self.embedder.dimensions
+        if vectors.ndim != 2 or vectors.shape[1] != dimensions or not np.isfinite(vectors).all():
+            raise UserError(f"vectors must be finite and of shape (rows, {dimensions}), got shape {vectors.shape}")
+        return self._classify(self.embedder.prepare(vectors))
+
+    def _classify(self, features: np.ndarray) -> Prediction:
+        scores = self.score(self.checkpoint.selected_parameters, features)[0]
         probabilities = softmax(scores, axis=1).astype(np.float32)
         return Prediction([self.labels[k] for k in probabilities.argmax(axis=1)], probabilities)
