@@ -22,7 +22,7 @@ from student_jax.dataset import EVALUATED, Split
 from student_jax.dead import count_parameters
 from student_jax.features import DESCRIPTION as EMBEDDER
 from student_jax.model import build_model, build_scorer, count_trainable, time_scoring
-from student_jax.predictions import predict_splits, train_control, train_term
+from student_jax.predictions import predict_splits, train_control, train_terms
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import Manifest
 from teacher_cache.publish import publish_file
@@ -67,7 +67,8 @@ def summarise_pair(
             name: _evaluate_control(name, checkpoint, dataset, splits["test"], seed) for name in beside.controls
         },
         "losses": {
-            term: score_answers(train_term(term, config, dataset, seed), splits["test"]) for term in beside.losses
+            term: score_answers(answers, splits["test"])
+            for term, answers in train_terms(beside.losses, config, dataset, seed).items()
         },
         "student": {
             "config": asdict(config),

@@ -1,9 +1,9 @@
 """What a trained student says of the validation and test splits, and what is trained beside it: controls, losses.
 
-In: a Checkpoint, the dataset.  Out: predict_splits(), train_control(), train_term().  Imports: jax.
+In: a Checkpoint, the dataset.  Out: predict_splits(), train_control(), train_terms().  Imports: jax.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from student_jax.controls import build_control
 from student_jax.dataset import EVALUATED, Split
 from student_jax.losses import isolate_term
 from student_jax.model import build_model, build_scorer, count_trainable
-from student_jax.train import train
+from student_jax.train import train, train_all
 
 
 def predict_splits(
@@ -44,17 +44,26 @@ def train_control(
     return softmax(scores, axis=-1), count_trainable(model)
 
 
-def train_term(
-    term: Term, config: StudentConfig, dataset: Mapping[str, Split], seed: int
-) -> dict[int, Float[np.ndarray, "rows classes"]]:
-    """Train the student with one term of its loss; each seed's probabilities for the test split, by its number.
+def train_terms(
+    terms: Sequence[Term], config: StudentConfig, dataset: Mapping[str, Split], seed: int
+) -> dict[Term, dict[int, Float[np.ndarray, "rows classes"]]]:
+    """Train the student with each of several terms of its loss alone, in one program.
+
+    Returns:
+        By term, each seed's probabilities for the test split by the seed's number.
 
     Raises:
-        UserError: its loss became NaN or infinite.
+        UserError: a loss became NaN or infinite.
     """
+    if not terms:
+        return {}
     dimensions, classes = dataset["train"].features.shape[1], dataset["train"].logits.shape[1]
-    alone = replace(config, loss=isolate_term(term, config.loss))
-    model = build_model(alone, dimensions, classes)
-    training = train(model, dataset, alone, seed, f"evaluate: loss {term}")
-    said = softmax(build_scorer(model, alone)(training.parameters, dataset["test"].features), axis=-1)
-    return dict(zip(training.seeds, said, strict=True))
+    model = build_model(config, dimensions, classes)
+    configs = [replace(config, loss=isolate_term(term, config.loss)) for term in terms]
+    name = f"evaluate: losses {', '.join(terms)}"
+    trained = train_all([model] * len(terms), dataset, configs, seed, name)
+    score, test = build_scorer(model, config), dataset["test"].features
+    return {
+        term: dict(zip(training.seeds, softmax(score(training.parameters, test), axis=-1), strict=True))
+        for term, training in zip(terms, trained, strict=True)
+    }

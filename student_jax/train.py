@@ -1,7 +1,7 @@
 """Training: many students in one program, a whole epoch in one compiled call, the best epoch of each student kept.
 
 In: Models, the dataset, StudentConfigs.
-Out: Training, Divergence, EpochResult, train(), train_together(), name_program(), build_optimizer().
+Out: Training, Divergence, EpochResult, train(), train_all(), train_together(), name_program(), build_optimizer().
 Imports: jax, optax, tqdm.
 """
 
@@ -95,14 +95,28 @@ def train(model: Model, dataset: Mapping[str, Split], config: StudentConfig, see
     Raises:
         UserError: a validation loss is not finite.
     """
-    with tqdm(total=config.epochs, desc=name, unit="epoch", disable=not sys.stderr.isatty()) as bar:
-        (training,) = train_together([model], dataset, [config], seed, partial(_report, bar, name))
-    if isinstance(training, Divergence):
-        raise UserError(
-            f"{name}: validation loss must be finite, got {training.loss} in epoch {training.epoch}; "
-            "lower learning_rate"
-        )
+    (training,) = train_all([model], dataset, [config], seed, name)
     return training
+
+
+def train_all(
+    models: Sequence[Model], dataset: Mapping[str, Split], configs: Sequence[StudentConfig], seed: int, name: str
+) -> list[Training]:
+    """Train several settings of one program as `train` does one; what is shown are means over all of them.
+
+    Raises:
+        UserError: a validation loss is not finite.
+    """
+    finished: list[Training] = []
+    with tqdm(total=configs[0].epochs, desc=name, unit="epoch", disable=not sys.stderr.isatty()) as bar:
+        for training in train_together(models, dataset, configs, seed, partial(_report, bar, name)):
+            if isinstance(training, Divergence):
+                raise UserError(
+                    f"{name}: validation loss must be finite, got {training.loss} in epoch {training.epoch}; "
+                    "lower learning_rate"
+                )
+            finished.append(training)
+    return finished
 
 
 def name_program(config: StudentConfig) -> StudentConfig:

@@ -32,6 +32,9 @@ def _read_pair(place: Path, baselines: Sequence[str]) -> dict[str, Any]:
     summary = _read_summary(place / "summary", "evaluate")
     rivals = {name: place / "baselines" / name for name in baselines}
     summary["baselines"] = {name: _read_summary(rival, "train_baseline") for name, rival in rivals.items()}
+    summary["records"] += [
+        {**rival["record"], "stage": f"train_baseline {name}"} for name, rival in summary["baselines"].items()
+    ]
     summary["mcnemar"] = {}
     if rivals:
         student = read_predictions(place / "summary" / _PREDICTIONS)

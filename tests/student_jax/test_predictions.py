@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from student_jax.config import CircuitConfig, LossConfig, StudentConfig
 from student_jax.dataset import Split
-from student_jax.predictions import train_term
+from student_jax.predictions import train_terms
 
 LABELS = np.arange(32) % 2
 CONFIG = StudentConfig(
@@ -26,22 +25,29 @@ LYING = make_dataset(np.where(LABELS[:, None] == [1, 0], 3.0, -3.0))
 FAITHFUL = make_dataset(np.where(LABELS[:, None] == [0, 1], 3.0, -3.0))
 
 
-@pytest.mark.parametrize("term", ["kl", "js"])
-def test_a_teachers_term_learns_what_the_teacher_says_and_not_the_labels(term):
-    """The teacher always names the other class."""
-    for said in train_term(term, CONFIG, LYING, 7).values():
-        assert np.mean(said.argmax(axis=1) == LABELS) < 0.2
+def test_the_teachers_terms_learn_what_the_teacher_says_and_the_labels_term_the_labels():
+    """The teacher always names the other class; the three are trained together."""
+    found = train_terms(["kl", "js", "ce"], CONFIG, LYING, 7)
+    assert {term: list(answers) for term, answers in found.items()} == {term: [7, 8] for term in ("kl", "js", "ce")}
+    for seed in (7, 8):
+        right = {term: np.mean(answers[seed].argmax(axis=1) == LABELS) for term, answers in found.items()}
+        assert right["kl"] < 0.2
+        assert right["js"] < 0.2
+        assert right["ce"] > 0.8
 
 
 def test_the_labels_term_never_sees_the_teacher():
-    lying, faithful = (train_term("ce", CONFIG, dataset, 7) for dataset in (LYING, FAITHFUL))
-    assert list(lying) == [7, 8]
+    lying, faithful = (train_terms(["ce"], CONFIG, dataset, 7)["ce"] for dataset in (LYING, FAITHFUL))
     for seed in (7, 8):
         np.testing.assert_array_equal(lying[seed], faithful[seed])
-        assert np.mean(lying[seed].argmax(axis=1) == LABELS) > 0.8
 
 
-def test_weights_of_the_students_own_loss_do_not_matter():
+def test_a_terms_result_depends_neither_on_the_students_own_weights_nor_on_its_company():
     other = replace(CONFIG, loss=LossConfig(soft=0.0, hard=7.0))
-    one, two = (train_term("js", config, FAITHFUL, 7) for config in (CONFIG, other))
-    np.testing.assert_array_equal(one[7], two[7])
+    alone = train_terms(["js"], other, FAITHFUL, 7)["js"]
+    together = train_terms(["ce", "js"], CONFIG, FAITHFUL, 7)["js"]
+    np.testing.assert_allclose(alone[7], together[7], atol=1e-5)
+
+
+def test_no_terms_train_nothing():
+    assert train_terms([], CONFIG, FAITHFUL, 7) == {}

@@ -15,7 +15,7 @@ LABELS = np.array([0, 1, 1, 0], np.int32)
 
 def write(place, predicted, ids=IDS):
     place.mkdir(parents=True)
-    (place / "summary.json").write_text(json.dumps({"name": place.name}))
+    (place / "summary.json").write_text(json.dumps({"records": [], "record": {"stage": "train_baseline"}}))
     write_predictions(place / "predictions.parquet", ids, LABELS, np.array(predicted, np.int32))
 
 
@@ -29,7 +29,8 @@ def evaluations(tmp_path):
 def test_rivals_come_with_mcnemars_test(evaluations):
     """Both have text 0 right and text 3 wrong; texts 1 and 2 the student alone: p = 2 / 2^2."""
     (summary,) = read_summaries(evaluations, ["t"], ["m"], ["pkd"])
-    assert summary["baselines"] == {"pkd": {"name": "pkd"}}
+    assert list(summary["baselines"]) == ["pkd"]
+    assert summary["records"] == [{"stage": "train_baseline pkd"}]
     assert summary["mcnemar"]["pkd"] == {"texts": 4, "student_alone": 2, "rival_alone": 0, "p_value": 0.5}
 
 
