@@ -8,8 +8,9 @@ Imports: jax, pydantic, safetensors.
 import csv
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -111,13 +112,20 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     write_sealed(folder / DESCRIPTION, content)
 
 
-def load_checkpoint(folder: Path) -> Checkpoint:
+def load_checkpoint(folder: Path, circuit: Path | None = None) -> Checkpoint:
     """The student that was saved in `folder`.
 
+    Args:
+        folder: of the student.
+        circuit: the file of a circuit of the user's own. What student.json names is no more than a name: a student's
+            folder never says which code is run.
+
     Raises:
-        UserError: a file is missing, damaged, edited, from another student or of another format.
+        UserError: a file is missing, damaged, edited, from another student or of another format; or the student has
+            a circuit of its own and no file is named, or the other way round.
     """
     description, sha256 = _read_description(folder / DESCRIPTION)
+    description = replace(description, config=_name_circuit(description.config, folder, circuit))
     path = folder / TENSORS
     try:
         data = path.read_bytes()
@@ -170,10 +178,29 @@ def _read_description(path: Path) -> tuple[Description, str]:
     return description, sha256
 
 
+def _name_circuit(config: StudentConfig, folder: Path, circuit: Path | None) -> StudentConfig:
+    """`config` with the circuit's file where the user says it is; its SHA-256 stays the recorded one."""
+    recorded = config.circuit.file
+    if recorded is None and circuit is None:
+        return config
+    if recorded is None:
+        raise UserError(f"{folder} has the shipped circuit; no file must be named for it, got {circuit}")
+    if circuit is None:
+        raise UserError(
+            f"{folder} has a circuit of its own: its file, {Path(recorded).name} with SHA-256 {config.circuit.sha256}, "
+            "must be named, by predict --circuit or Student.load(circuit=...), got none"
+        )
+    return replace(config, circuit=replace(config.circuit, file=str(circuit)))
+
+
 def _arrange(arrays: Mapping[str, np.ndarray], description: Description, path: Path) -> Parameters:
     """`arrays` as Parameters, refused unless names, shapes and types are those of the described student."""
     config, circuit = description.config, description.config.circuit
-    size, held = max(description.dimensions, circuit.layers) * circuit.qubits, sum(a.size for a in arrays.values())
+    held = sum(array.size for array in arrays.values())
+    if circuit.file is None:
+        size = max(description.dimensions, circuit.layers) * circuit.qubits
+    else:
+        size = description.dimensions * circuit.qubits + sum(math.prod(shape) for shape in circuit.arrays.values())
     if size > held:  # before as much is allocated
         raise UserError(f"{path} must hold at least {size} numbers for {DESCRIPTION}, got {held}; retrain or pull both")
     # Scales do not change shapes, and extreme ones cannot be drawn with.

@@ -1,6 +1,7 @@
 """The student's circuit, written down once: whatever simulates it must agree with this QNode.
 
-In: CircuitConfig, number of classes.  Out: Angles, angle_shapes(), neighbours(), measured_wires(), build_qnode().
+In: CircuitConfig, number of classes.  Out: Angles, angle_shapes(), neighbours(), measured_wires(), count_outputs(),
+build_qnode().
 Imports: jaxtyping; pennylane where a QNode is built.
 """
 
@@ -32,16 +33,38 @@ class AngleShapes(NamedTuple):
 
 
 def angle_shapes(circuit: CircuitConfig) -> AngleShapes:
-    """The shapes that Angles has for `circuit`."""
+    """The shapes that Angles has for `circuit`.
+
+    Raises:
+        UserError: it is one of the user's own.
+    """
     repeats = 3 if circuit.rotations == "triple" else 1
     rotations = (circuit.layers, circuit.qubits, repeats)
     return AngleShapes(ry=rotations, rzz=(circuit.layers, len(neighbours(circuit))), rz=rotations)
 
 
 def neighbours(circuit: CircuitConfig) -> tuple[tuple[int, int], ...]:
-    """The pairs (i, i + 1) that RZZ and CNOT act on, ascending; a ring adds (n - 1, 0) at the end."""
+    """The pairs (i, i + 1) that RZZ and CNOT act on, ascending; a ring adds (n - 1, 0) at the end.
+
+    Raises:
+        UserError: the circuit is one of the user's own, whose gates are not known here.
+    """
+    if circuit.file is not None:
+        raise UserError(
+            f"the gates must be the shipped circuit's, got the circuit of {circuit.file}, which can be trained, "
+            "evaluated and asked, but not drawn, exported, diagnosed or stripped of its entanglement"
+        )
     chain = tuple((i, i + 1) for i in range(circuit.qubits - 1))
     return (*chain, (circuit.qubits - 1, 0)) if circuit.entanglement == "ring" else chain
+
+
+def count_outputs(circuit: CircuitConfig, classes: int) -> int:
+    """How many expectation values the circuit has.
+
+    Raises:
+        UserError: `first` with more classes than qubits.
+    """
+    return len(measured_wires(circuit, classes)) if circuit.outputs is None else circuit.outputs
 
 
 def measured_wires(circuit: CircuitConfig, classes: int) -> tuple[int, ...]:

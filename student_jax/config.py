@@ -13,6 +13,8 @@ STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Positive = Annotated[float, Field(gt=0)]
 EngineName = Literal["auto", "fused", "default.qubit", "lightning.qubit", "lightning.gpu"]
 NotNegative = Annotated[float, Field(ge=0)]
+ArrayName = Annotated[str, Field(pattern="^[a-zA-Z][a-zA-Z0-9_]*$")]
+Shape = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -42,13 +44,28 @@ class EmbedConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class CircuitConfig:
-    """The circuit: equations 15 to 23 of the paper."""
+    """The circuit: equations 15 to 23 of the paper, or one of the user's own, in a Python file.
+
+    Of a circuit in `file`, whose checksum is `sha256`, there are the names and shapes of the trainable `arrays` and the
+    number of `outputs`, which a trained affine map reads; of the paper's settings it has `qubits` alone.
+    """
 
     qubits: Annotated[int, Field(ge=2, le=30)] = 11
     layers: Annotated[int, Field(ge=1)] = 4
     entanglement: Literal["chain", "ring"] = "chain"
     rotations: Literal["triple", "tied"] = "triple"
     readout: Literal["linear", "first"] = "linear"
+    file: str | None = None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    arrays: dict[ArrayName, Shape] = field(default_factory=dict, hash=False)
+    outputs: Annotated[int, Field(ge=1)] | None = None
+
+    def __post_init__(self) -> None:
+        given = [bool(self.arrays), self.outputs is not None]
+        if self.file is not None and not (all(given) and self.readout == "linear"):
+            raise ValueError("a circuit of a file must have arrays, outputs and readout linear")
+        if self.file is None and (any(given) or self.sha256 is not None):
+            raise ValueError("sha256, arrays and outputs must go with a file")
 
 
 @dataclass(frozen=True, config=STRICT)

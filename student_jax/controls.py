@@ -13,6 +13,7 @@ from student_jax.circuit import Angles, sum_rotations
 from student_jax.config import StudentConfig
 from student_jax.engines import Engine
 from student_jax.model import Affine, Model, apply_affine, assemble_model, build_model, count_trainable, draw_affine
+from teacher_cache.errors import UserError
 
 CONTROLS = ("linear", "mlp", "no_entanglement", "frozen_circuit")
 
@@ -32,9 +33,11 @@ def build_control(name: str, config: StudentConfig, dimensions: int, classes: in
     left as they were drawn.
 
     Raises:
-        UserError: as build_model.
+        UserError: as build_model; or `no_entanglement` of a circuit of the user's own.
     """
     student = build_model(config, dimensions, classes)
+    if config.circuit.file is not None and name == "no_entanglement":
+        raise UserError("evaluate.controls must leave out no_entanglement for a circuit of your own, got it")
     if name == "linear":
         return _build_linear(config, dimensions, classes)
     if name == "mlp":
@@ -43,7 +46,8 @@ def build_control(name: str, config: StudentConfig, dimensions: int, classes: in
         model = assemble_model(_simulate_separate_qubits(config, classes), config, dimensions, classes)
         return model._replace(rates={**model.rates, "angles.rzz": 0.0})
     if name == "frozen_circuit":
-        return student._replace(rates={"angles.ry": 0.0, "angles.rzz": 0.0, "angles.rz": 0.0})
+        arrays = config.circuit.arrays if config.circuit.file is not None else Angles._fields
+        return student._replace(rates={f"angles.{array}": 0.0 for array in arrays})
     raise ValueError(f"control must be one of {', '.join(CONTROLS)}, got {name}")
 
 

@@ -30,9 +30,14 @@ def count_angles(circuit: CircuitConfig, classes: int) -> Count:
 
 
 def count_parameters(config: StudentConfig, dimensions: int, classes: int) -> Count:
-    """All trainable parameters; a qubit outside the light cone takes its encoding's weights and bias with it."""
+    """All trainable parameters; a qubit outside the light cone takes its encoding's weights and bias with it.
+
+    Of a circuit of the user's own nothing is known, so that all of them count as live.
+    """
     arrays = name_arrays(initialise_parameters(config, dimensions, classes, np.random.default_rng(0)))
     total = sum(array.size for array in arrays.values())
+    if config.circuit.file is not None:
+        return Count(total, 0)
     encoding = find_light_cone(config.circuit, classes).encoding
     dead = count_angles(config.circuit, classes).dead + int((~encoding).sum()) * (dimensions + 1)
     return Count(total - dead, dead)

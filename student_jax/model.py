@@ -17,7 +17,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
-from student_jax.circuit import Angles, angle_shapes, sum_rotations
+from student_jax.circuit import Angles, angle_shapes, count_outputs, sum_rotations
 from student_jax.config import StudentConfig
 from student_jax.dataset import Split
 from student_jax.devices import ROWS, map_students, share_rows
@@ -37,10 +37,13 @@ class Affine(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """All trainable parameters of a quantum student; `readout` is None where <Z> is the score itself."""
+    """All trainable parameters of a quantum student; `readout` is None where <Z> is the score itself.
+
+    `angles` are Angles, or a dict of arrays for a circuit of the user's own.
+    """
 
     encoding: Affine
-    angles: Angles
+    angles: Any
     readout: Affine | None
 
 
@@ -97,9 +100,13 @@ def initialise_parameters(
     circuit, dtype = config.circuit, np.dtype(config.precision)
 
     encoding = draw_affine(dimensions, circuit.qubits, config.encoding_scale, dtype, generator)
+    limit = config.angle_scale
+    if circuit.file is not None:
+        arrays = {name: generator.uniform(-limit, limit, shape).astype(dtype) for name, shape in circuit.arrays.items()}
+        outputs = count_outputs(circuit, classes)
+        return Parameters(encoding, arrays, draw_affine(outputs, classes, 1.0, dtype, generator))
     # A tied angle is the sum of three drawn ones, so that both forms start as the same circuit.
     shapes = angle_shapes(replace(circuit, rotations="triple"))
-    limit = config.angle_scale
     draws: list[Any] = [generator.uniform(-limit, limit, shape).astype(dtype) for shape in shapes]
     angles = Angles(*draws)
     if circuit.rotations == "tied":

@@ -37,18 +37,26 @@ class Student:
     score: Callable[[Any, np.ndarray], np.ndarray]
 
     @classmethod
-    def load(cls, folder: str | Path, engine: EngineName | None = None, encoder: "Encoder | None" = None) -> "Student":
+    def load(
+        cls,
+        folder: str | Path,
+        engine: EngineName | None = None,
+        encoder: "Encoder | None" = None,
+        circuit: str | Path | None = None,
+    ) -> "Student":
         """Load a student.
 
         Args:
             folder: student.safetensors, student.json, embedder.safetensors and embedder.json.
             engine: what simulates the circuit, where it is not the engine of the training.
             encoder: the frozen encoder of students whose features are of the kind `encoder`.
+            circuit: the Python file of students whose circuit is the user's own.
 
         Raises:
             UserError: a file is missing, damaged or from another student, or engine or encoder is not there.
         """
-        checkpoint, embedder = load_checkpoint(Path(folder)), load_embedder(Path(folder), encoder)
+        checkpoint = load_checkpoint(Path(folder), None if circuit is None else Path(circuit))
+        embedder = load_embedder(Path(folder), encoder)
         description = checkpoint.description
         if identify_embedder(Path(folder)) != description.embedder:
             raise UserError(f"{folder}: embedder.json is another student's; take the one that it was trained with")

@@ -21,15 +21,16 @@ BATCH = 256
 @click.command(short_help="Classify texts, one line of JSON each")
 @click.option("--student", type=click.Path(path_type=Path), required=True, help="A folder students/{task}/{teacher}.")
 @click.option("--file", type=click.Path(path_type=Path, allow_dash=True), help="One text a line; - is stdin.")
+@click.option("--circuit", type=click.Path(path_type=Path), help="The file of a circuit of your own.")
 @click.argument("texts", nargs=-1)
-def predict(student: Path, file: Path | None, texts: tuple[str, ...]) -> None:
+def predict(student: Path, file: Path | None, circuit: Path | None, texts: tuple[str, ...]) -> None:
     """Classify TEXTS, the lines of a file, or of stdin: one line of JSON each."""
     if texts and file is not None:
         raise click.UsageError("give TEXTS or --file, not both")
     from student_jax.features import read_config
     from student_jax.student import Student
 
-    loaded = Student.load(student, encoder=find_encoder(read_config(student)))
+    loaded = Student.load(student, encoder=find_encoder(read_config(student)), circuit=circuit)
     for batch in cut(texts or read_lines(file or Path("-"))):
         labels, probabilities = loaded.predict(batch)
         for text, label, row in zip(batch, labels, probabilities.tolist(), strict=True):

@@ -15,7 +15,7 @@ from pipeline.predictions import write_predictions
 from pipeline.summary import find_peak, read_records, summarise_pair, write_table
 from student_jax.checkpoint import load_checkpoint, read_curves
 from student_jax.compilation import keep_compiled
-from student_jax.config import EvaluateConfig
+from student_jax.config import CircuitConfig, EvaluateConfig
 from student_jax.dataset import open_dataset
 from student_jax.devices import use_cores
 from teacher_cache.publish import publish_folder, write_json
@@ -39,7 +39,8 @@ def main(
     """Evaluate one student, and what is trained beside it, on validation and test."""
     config = read_block("evaluate", EvaluateConfig)
     dataset, manifest = open_dataset(features, cache, task, teacher)
-    checkpoint = load_checkpoint(student)
+    own = read_block("student.circuit", CircuitConfig).file
+    checkpoint = load_checkpoint(student, None if own is None else Path(own))
     keep_compiled(compiled)
     use_cores()
     curves = read_curves(student / "curves.csv")
