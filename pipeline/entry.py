@@ -34,7 +34,7 @@ EXIT_INTERRUPTED = 130
 _CODE = ("pipeline", "student_jax", "teacher_cache", "dvc.yaml")
 Function = TypeVar("Function", bound=Callable[..., None])
 
-_RECORDED = ("torch", "transformers", "peft", "jax", "pennylane", "optax", "pyarrow", "scikit-learn")
+_RECORDED = ("torch", "transformers", "peft", "jax", "flax", "pennylane", "optax", "pyarrow", "scikit-learn")
 
 
 def run(command: click.Command, name: str) -> None:

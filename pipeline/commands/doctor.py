@@ -19,7 +19,10 @@ from teacher_cache.errors import UserError
 # What each extra brings, by the names under which it is imported, and the commands that need it.
 EXTRAS = {
     "teacher": (("torch", "transformers", "peft", "accelerate", "tokenizers"), "dvc repro, qdllm cache verify"),
-    "student": (("jax", "optax", "pennylane", "pennylane_lightning", "tokenizers"), "qdllm student, qdllm predict"),
+    "student": (
+        ("flax", "jax", "optax", "pennylane", "pennylane_lightning", "tokenizers"),
+        "qdllm student, qdllm predict",
+    ),
 }
 DISTRIBUTIONS = {"pennylane_lightning": "pennylane-lightning"}
 GIB = 2**30

@@ -8,7 +8,7 @@ maximum over the windows; a dense layer that is trained. Changed: the features a
 not BERT's last layer, which would need all of BERT at every step; without a checkpoint they are singular vectors of the
 training texts' token counts. A trained linear map takes a window to one angle a qubit; the circuit is this project's
 (RX encoding, then RY, RZZ, RZ and CNOTs on neighbours), on its engine. Eq. 24 of QD-LLM in place of the cross entropy.
-The number of qubits and the window are our choice: with 4 qubits in place of 6 it hardly learns the generated tasks.
+The number of qubits, the window and the range of the random angles are our choice.
 """
 
 import jax.numpy as jnp
@@ -54,10 +54,11 @@ class _Network(nnx.Module):
         words, own = self.word(tokens), tokens != 0
         windows = tokens.shape[1] - self.window + 1
         parts = [words[:, shift : shift + windows] for shift in range(self.window)]
-        z = self.encoding(jnp.concatenate(parts, axis=2))
+        # A quarter turn, as a Hadamard gate's: <Z> then has the window's sign, which cos would hide from the maximum.
+        z = self.encoding(jnp.concatenate(parts, axis=2)) + np.pi / 2
         values = self.engine(z.reshape(-1, z.shape[2]), self.circuit.angles()).reshape(len(tokens), windows, -1)
         # A window that begins behind the text has read nothing; the first one counts in any case.
-        read = own[:, :windows].at[:, 0].set(True)[:, :, None]
+        read = (own[:, :windows] | (jnp.arange(windows) == 0)[None])[:, :, None]
         return self.classifier(jnp.max(jnp.where(read, values, -1.0), axis=1))
 
 

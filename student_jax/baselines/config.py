@@ -90,7 +90,7 @@ class LsflsConfig(BaselineConfig):
 class BertQtcConfig(BaselineConfig):
     """BERT-QTC: `qubits` of a circuit of `layers` layers read a window of `window` tokens at a time."""
 
-    qubits: Annotated[int, Field(ge=2, le=12)] = 6
+    qubits: Annotated[int, Field(ge=2, le=12)] = 4
     layers: Count = 1
     window: Count = 3
 

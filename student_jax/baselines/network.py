@@ -22,6 +22,8 @@ from student_jax.dataset import Split
 from student_jax.model import Model, name_arrays
 
 EPSILON = 1e-12  # of BERT's layer norms
+# In radians, as the student's angles start. Drawn from a whole turn, the first qubit's can leave all outputs near 0.
+ANGLE = 0.3
 # Only training looks at it; no part of the network that classifies.
 PROJECTION = "projection"
 
@@ -170,14 +172,14 @@ def _draw(name: str, shape: tuple[int, ...], generator: np.random.Generator) -> 
     """Initial values by the last part of the name, in NumPy, as compiling Flax's own costs seconds a network.
 
     Matrices are normal with standard deviation 1 / sqrt(inputs), embeddings 1 / sqrt(width); a circuit's angles are
-    uniform over a whole turn; norms start as the identity.
+    uniform within +-ANGLE; norms start as the identity.
     """
     part = name.rpartition(".")[2]
     if part in {"kernel", "embedding"}:
         size = shape[0] if part == "kernel" else shape[1]
         return generator.standard_normal(shape, np.float32) / np.float32(size**0.5)
     if part in Angles._fields:
-        return generator.uniform(0, 2 * np.pi, shape).astype(np.float32)
+        return generator.uniform(-ANGLE, ANGLE, shape).astype(np.float32)
     return np.full(shape, 1.0 if part == "scale" else 0.0, np.float32)
 
 

@@ -129,7 +129,8 @@ def test_a_rival_learns_what_its_teacher_knows(method, dataset, facts, tmp_path)
     if not rival.states:
         facts = facts._replace(layers=(), width=0)
         dataset = {name: split._replace(hidden=None) for name, split in dataset.items()}
-    config = METHODS[method](learning_rate=5e-3, epochs=6, seeds=1, max_length=LENGTH, vocabulary=100)
+    pace = {"learning_rate": 1e-2, "epochs": 12} if method == "bertqtc" else {"learning_rate": 5e-3, "epochs": 6}
+    config = METHODS[method](**pace, seeds=1, max_length=LENGTH, vocabulary=100)
     model = rival.build(config, facts, None)
     training = train_rival(model, dataset, config, 0, "test")
     score = build_scorer(model, config.to_training())

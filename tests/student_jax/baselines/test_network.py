@@ -73,6 +73,23 @@ def test_a_rival_starts_from_the_first_layers_and_the_pooler(checkpoint):
     np.testing.assert_allclose(model.apply(parameters, tokens), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("method", [name for name, rival in RIVALS.items() if rival.starts])
+def test_every_rival_that_can_starts_from_a_checkpoint(checkpoint, method):
+    """Two of its three layers, its width and its words; BERT-QTC has no layers, and its words are standardised."""
+    folder, tokens, _ = checkpoint
+    facts = Facts(VOCABULARY, LENGTH, 2, tokens, *(((0, 2), 5) if RIVALS[method].states else ()))
+    model = RIVALS[method].build(METHODS[method](), facts, read_bert(folder))
+    parameters = model.initialise(np.random.default_rng(0))
+    assert np.isfinite(model.apply(parameters, tokens)).all()
+    words = load_file(folder / "model.safetensors")["embeddings.word_embeddings.weight"]
+    found = parameters["word" if method == "bertqtc" else "transformer"]
+    if method == "bertqtc":
+        np.testing.assert_allclose(found["embedding"], (words - words.mean(axis=0)) / words.std(), atol=1e-6)
+    else:
+        np.testing.assert_array_equal(found["word"]["embedding"], words)
+        assert len(found["layers"]) == 2
+
+
 def test_padding_changes_nothing():
     tokens, _ = make_tokens(5, 2)
     wider = np.pad(tokens, ((0, 0), (0, 4)))
