@@ -17,15 +17,15 @@ PADDING, UNKNOWN, FIRST, LAST = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 
 
 def fit_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
-    """A tokenizer of at most `vocabulary` word pieces, lower case, that puts each text between [CLS] and [SEP].
+    """A tokenizer of at most `vocabulary` pieces of words, lower case, that puts each text between [CLS] and [SEP].
 
-    Source: Devlin et al. 2019, arXiv:1810.04805, section 3.
+    Byte-pair merges and not BERT's word pieces: those come out in another order on every run.
     """
-    tokenizer = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     special = [PADDING, UNKNOWN, FIRST, LAST]
-    trainer = trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=special, show_progress=False)
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=special, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
     numbers = [(token, special.index(token)) for token in (FIRST, LAST)]
     tokenizer.post_processor = processors.TemplateProcessing(f"{FIRST} $A {LAST}", special_tokens=numbers)

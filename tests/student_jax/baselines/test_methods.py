@@ -147,7 +147,7 @@ def test_a_rival_learns_what_its_teacher_knows(method, dataset, facts, tmp_path)
     np.testing.assert_array_equal(score(saved, test.features)[0], scores)
     said = read_sealed(tmp_path / "baseline.json", 1)
     assert (said["method"], said["seeds"], said["labels"]) == (method, [0], ["no", "yes"])
-    assert json.loads((tmp_path / "tokenizer.json").read_text())["model"]["type"] == "WordPiece"
+    assert json.loads((tmp_path / "tokenizer.json").read_text())["model"]["type"] == "BPE"
 
 
 def test_bertqtc_trains_neither_its_words_nor_its_circuit(dataset, facts):
