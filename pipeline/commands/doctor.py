@@ -4,6 +4,7 @@ In: the environment, the DVC remote.  Out: doctor (a click command).  Imports: e
 """
 
 import importlib
+import json
 import os
 import platform
 import shutil
@@ -18,32 +19,53 @@ from teacher_cache.errors import UserError
 
 # What each extra brings, by the names under which it is imported, and the commands that need it.
 EXTRAS = {
-    "teacher": (("torch", "transformers", "peft", "accelerate", "tokenizers"), "dvc repro, qdllm cache verify"),
+    "teacher": (
+        ("torch", "transformers", "peft", "accelerate", "tokenizers"),
+        "dvc repro, qdllm teachers, qdllm cache verify --spot-check",
+    ),
     "student": (
         ("flax", "jax", "optax", "pennylane", "pennylane_lightning", "tokenizers"),
-        "qdllm student, qdllm predict",
+        "qdllm student, qdllm predict, qdllm draw, qdllm export, qdllm diagnose",
     ),
+    "serve": (("starlette", "uvicorn"), "qdllm serve"),
+    "plots": (("vl_convert",), "qdllm plots"),
+    "quantize": (("bitsandbytes",), "bases in 8 or 4 bits"),
+    "ray": (("ray",), "QDLLM_RAY"),
 }
-DISTRIBUTIONS = {"pennylane_lightning": "pennylane-lightning"}
+DISTRIBUTIONS = {"pennylane_lightning": "pennylane-lightning", "vl_convert": "vl-convert-python"}
 GIB = 2**30
 
 
 @click.command(short_help="What is installed, what works, what is missing")
-def doctor() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: facts, and the packages each extra lacks.")
+def doctor(as_json: bool) -> None:
     """Say what is installed, what works here, and what is missing for which command."""
+    facts: dict[str, str] = {}
+
+    def say(name: str, fact: str) -> None:
+        facts[name] = fact
+        if not as_json:
+            click.echo(f"{name:<9} {fact}")
+
     memory = psutil.virtual_memory().total / GIB
-    click.echo(f"machine   {platform.system()} {platform.machine()}, {os.cpu_count()} cores, {memory:.1f} GiB memory")
-    click.echo(f"disk      {shutil.disk_usage(Path.cwd()).free / GIB:.1f} GiB free in {Path.cwd()}")
-    click.echo(f"python    {platform.python_version()} in {sys.prefix}")
-    click.echo(f"qdllm     {version('qdllm')}")
-    missing = {extra: describe_extra(extra, names) for extra, (names, _) in EXTRAS.items()}
+    say("machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {memory:.1f} GiB memory")
+    say("disk", f"{shutil.disk_usage(Path.cwd()).free / GIB:.1f} GiB free in {Path.cwd()}")
+    say("python", f"{platform.python_version()} in {sys.prefix}")
+    say("qdllm", version("qdllm"))
+    missing = {}
+    for extra, (names, _) in EXTRAS.items():
+        found, missing[extra] = find_packages(names)
+        say(extra, ", ".join(found) or "nothing")
     if not missing["teacher"]:
-        click.echo(f"torch on  {', '.join(list_torch_devices())}")
+        say("torch on", ", ".join(list_torch_devices()))
     if not missing["student"]:
-        click.echo(f"jax on    {', '.join(list_jax_devices())}")
+        say("jax on", ", ".join(list_jax_devices()))
         for name, problem in try_engines().items():
-            click.echo(f"engine    {name}: {problem or 'works'}")
-    click.echo(f"dvc       {version('dvc')}; {describe_remote()}")
+            say(f"engine {name}", problem or "works")
+    say("dvc", f"{version('dvc')}; {describe_remote()}")
+    if as_json:
+        click.echo(json.dumps({"facts": facts, "missing": missing}))
+        return
     for extra, (_, commands) in EXTRAS.items():
         lack = (
             f"missing {', '.join(missing[extra])}: pip install --editable '.[{extra}]'" if missing[extra] else "ready"
@@ -51,17 +73,16 @@ def doctor() -> None:
         click.echo(f"{commands}: {lack}")
 
 
-def describe_extra(extra: str, names: tuple[str, ...]) -> list[str]:
-    """Print the versions of `names`; returns those that cannot be imported."""
-    missing, found = [], []
+def find_packages(names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Those of `names` that can be imported, with their versions, and those that cannot."""
+    found, missing = [], []
     for name in names:
         try:
             importlib.import_module(name)
             found.append(f"{name} {version(DISTRIBUTIONS.get(name, name))}")
         except (ImportError, PackageNotFoundError):
             missing.append(name)
-    click.echo(f"{extra:<9} {', '.join(found) or 'nothing'}")
-    return missing
+    return found, missing
 
 
 def list_torch_devices() -> list[str]:

@@ -12,6 +12,7 @@ from teacher_cache.publish import publish_file
 
 # Below .dvc, where Git ignores it.
 TEMPLATE = Path("tmp", "plots.html")
+VEGA_LITE = "5.21"  # the newest of the major version that DVC's plots are written for
 # {plot_divs} is DVC's; its {scripts}, which would load Vega from the network, is left out.
 PAGE = """<!doctype html>
 <html lang="en">
@@ -40,7 +41,9 @@ def plots() -> None:
     with open_repo() as repo:
         path = Path(repo.dvc_dir or "", TEMPLATE)
         with publish_file(path) as temporary:
-            temporary.write_text(PAGE.format(vega=javascript_bundle("window.vegaEmbed = vegaEmbed;")), encoding="utf-8")
+            temporary.write_text(
+                PAGE.format(vega=javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)), encoding="utf-8"
+            )
         with repo.config.edit("local") as config:
             config.setdefault("plots", {})["html_template"] = str(TEMPLATE)
     click.echo(f"{path} holds Vega: dvc plots show")

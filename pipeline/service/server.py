@@ -52,12 +52,13 @@ def return_memory() -> None:
 
 def compile_apart(folder: Path, compiled: Path) -> None:
     """Have a process of its own leave the programs in `compiled`: a compiler's 100 MB would stay in this one."""
-    child = multiprocessing.get_context("spawn").Process(target=_compile, args=(folder, compiled))
+    child = multiprocessing.get_context("spawn").Process(target=_compile, args=(folder, compiled), daemon=True)
     child.start()
     child.join()
 
 
 def _compile(folder: Path, compiled: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the serving process's, which ends this one
     try:
         warm_up(folder, compiled)
     except UserError:

@@ -22,9 +22,11 @@ def page(browser, make_summary, tmp_path_factory):
     return browser
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_page_never_scrolls_sideways(page, width):
+def test_page_never_scrolls_sideways(page, width, scheme):
     page.resize(width)
+    page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     assert page.evaluate("innerWidth") == width
     assert page.evaluate("document.documentElement.scrollWidth") <= width
