@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from pipeline.params import read_active, read_baselines
+from pipeline.report.paper.costs import tabulate_tests
 from pipeline.report.results import tabulate_summary
 from pipeline.report.summaries import read_summaries
 from pipeline.report.tables import format_rivals, format_students
@@ -17,12 +18,18 @@ from pipeline.report.tables import format_rivals, format_students
 @click.command(short_help="The table of results, and the report's path")
 @click.option("--evaluations", type=click.Path(path_type=Path), default=Path("evaluations"), show_default=True)
 @click.option("--report", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print JSON: all numbers of the students, and the tests against their rivals.",
+)
 def results(evaluations: Path, report: Path, as_json: bool) -> None:
     """Print teachers, students and rivals side by side, and the path of the report."""
     summaries = read_summaries(evaluations, *read_active(), read_baselines())
     if as_json:
-        click.echo(json.dumps(tabulate_summary(summaries).records()))
+        tables = {"students": tabulate_summary(summaries), "rivals": tabulate_tests(summaries)}
+        click.echo(json.dumps({name: table.records() for name, table in tables.items()}))
         return
     click.echo(format_students(summaries))
     if rivals := format_rivals(summaries):

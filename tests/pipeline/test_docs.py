@@ -22,6 +22,7 @@ STATE = ("params.yaml", "dvc.lock")
 # Beginnings of what is not run, and why.
 NOT_RUN = {
     "make repro": "the default profile takes minutes; its stages run in test_pipeline.py",
+    "qdllm profile compare": "the same, with rivals; they run in test_baselines.py",
     "make test": "it is what runs this",
     "make student": "makes an environment; what it runs is run in test_member.py",
     'QDLLM_LAUNCH="': "GPUs; tests/teacher_cache launches with torchrun on CPUs",
@@ -35,9 +36,19 @@ NOT_RUN = {
     "qdllm teachers --pin": "the hub",
 }
 # What is written as for the default profile, on the reader's machine -> what the small project has.
-SUBSTITUTED = {"emotion/llama": "emotion-tiny/llama-tiny"}
-# As documented it takes a minute.
-ADDED = {"qdllm diagnose": " --rows 20 --noise 0,0.01 --shots 16 --qubits 2,3 --layers 2"}
+SUBSTITUTED = {
+    "emotion/llama": "emotion-tiny/llama-tiny",
+    "--task emotion --teacher bloom": "--task emotion-tiny --teacher llama-tiny",
+    "--set ...": "--set student.learning_rate=1.0e-3,3.0e-3",
+    "--random 20": "--random 1",
+    "data/support": "data/emotion-tiny",
+    "my_model(": "(lambda texts: [[0.5, 1.0]] * len(texts))(",
+}
+# As documented they take minutes.
+ADDED = {
+    "qdllm diagnose": " --rows 20 --noise 0,0.01 --shots 16 --qubits 2,3 --layers 2",
+    "qdllm sweep": " --set student.epochs=1 --set student.seeds=1",
+}
 
 
 def read_blocks(page, language):

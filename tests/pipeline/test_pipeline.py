@@ -18,6 +18,9 @@ def test_the_results_are_there(project):
         assert 0.5 < metrics[split]["student"]["agreement"] <= 1
         assert metrics[split]["student"]["trainable_parameters"] < 9275
     assert "emotion-tiny" in project.run("qdllm", "results")
+    found = json.loads(project.run("qdllm", "results", "--json"))
+    assert [(row["task"], row["teacher"]) for row in found["students"]] == [("emotion-tiny", "llama-tiny")]
+    assert found["students"][0]["accuracy"] == pytest.approx(metrics["test"]["student"]["accuracy"])
     evaluation = project.folder / "evaluations/emotion-tiny/llama-tiny/summary"
     summary, answers = (
         json.loads((evaluation / "summary.json").read_text()),

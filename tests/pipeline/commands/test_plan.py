@@ -11,7 +11,11 @@ def test_a_plan_says_what_would_run_and_why(owner, tmp_path):
     shutil.copytree(owner.folder, checkout.folder)
     assert checkout.run("qdllm", "plan") == "0 of 8 stages would run or be fetched from the run-cache\n"
 
+    assert json.loads(checkout.run("qdllm", "plan", "--json")) == []
+
     shutil.rmtree(checkout.folder / "reports")
+    (step,) = json.loads(checkout.run("qdllm", "plan", "--json"))
+    assert step == {"stage": "report", "reasons": ["reports is deleted"], "cached": True, "seconds": None}
     assert checkout.run("qdllm", "plan").splitlines()[:2] == ["report  cached", "    reports is deleted"]
 
     checkout.edit("{rank: 8, alpha: 16", "{rank: 4, alpha: 16")
