@@ -14,14 +14,15 @@ from pipeline.report.paper.section import build_section, write_latex
 ROOT = Path(__file__).parents[4]
 
 
-@pytest.mark.parametrize("name", ["default", "smoke", "ablation", "paper"])
+@pytest.mark.parametrize("name", ["default", "smoke", "ablation", "compare", "paper"])
 def test_a_run_of_a_shipped_profile_is_named_and_any_change_unnames_it(make_summary, name):
     profile = read_yaml(ROOT / "pipeline/profiles" / f"{name}.yaml")
     summaries = [make_summary(task, teacher) for task in profile["tasks"] for teacher in profile["teachers"]]
     for summary in summaries:
         summary["student"]["config"] |= profile["student"]
         for kind in ("controls", "losses"):
-            summary[kind] = {name: {} for name in profile["evaluate"][kind]}
+            summary[kind] = {one: {} for one in profile["evaluate"][kind]}
+        summary["baselines"] = {one: {} for one in profile["baselines"]}
     assert name_profile(summaries) == name
     summaries[0]["student"]["config"]["learning_rate"] = 0.5
     assert name_profile(summaries) is None
