@@ -10,6 +10,7 @@ from pipeline.commands.diagnose import diagnose
 from pipeline.commands.doctor import doctor
 from pipeline.commands.draw import draw
 from pipeline.commands.export import export
+from pipeline.commands.init import init
 from pipeline.commands.member import student
 from pipeline.commands.plan import plan
 from pipeline.commands.plots import plots
@@ -24,7 +25,7 @@ from pipeline.entry import run
 
 # In the order of the data's way.
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Before `dvc repro`": (doctor, profile, teachers, plan),
+    "Before `dvc repro`": (init, doctor, profile, teachers, plan),
     "The teachers' cache": (cache, share),
     "The student": (student, results, sweep, plots, draw, diagnose),
     "The student at work": (predict, serve, export),
