@@ -175,7 +175,7 @@ def _train(
     rates = jax.device_put(_arrange_rates(model, config.precision), NamedSharding(mesh, P()))
     windows = Windows(dataset["train"], batch, partial(_load, config.precision, mesh))
     # The memory's shape is the same for all numbers.
-    memory = jax.jit(jax.vmap(build_optimizer(config, numbers, rows // batch).init))(parameters)
+    memory = jax.jit(jax.vmap(build_optimizer(config, numbers, rates, rows // batch).init))(parameters)
     state, on_devices = jax.device_put(((parameters, memory), numbers), NamedSharding(mesh, P(STUDENTS)))
     of_students = _take(numbers.loss, len(students))
     patience = np.repeat([config.epochs if one.patience is None else one.patience for one in configs], config.seeds)
@@ -263,18 +263,29 @@ def _report(bar: tqdm, name: str, epoch: int, results: Sequence[EpochResult], se
         bar.set_postfix(loss=f"{loss:.4f}", accuracy=f"{accuracy:.4f}")
 
 
-def build_optimizer(config: StudentConfig, numbers: Numbers, steps_per_epoch: int) -> optax.GradientTransformation:
+def build_optimizer(
+    config: StudentConfig, numbers: Numbers, rates: Any, steps_per_epoch: int
+) -> optax.GradientTransformation:
     """Adam with decoupled weight decay, the gradient clipped to `clip_norm` before it.
 
-    The `cosine` schedule falls from learning_rate to 0 over all epochs.
+    The `cosine` schedule falls from learning_rate to 0 over all epochs. A parameter's rate multiplies Adam's step and
+    not the decay, which spares only what is not trained at all.
     """
     schedule = (
         optax.cosine_decay_schedule(numbers.learning_rate, config.epochs * steps_per_epoch)
         if config.schedule == "cosine"
         else numbers.learning_rate
     )
-    clip = optax.identity() if numbers.clip_norm is None else optax.clip_by_global_norm(numbers.clip_norm)
-    return optax.chain(clip, optax.adamw(schedule, weight_decay=numbers.weight_decay))
+
+    def add_decay(step: Array, value: Array, rate: Array) -> Array:
+        return rate * step + jnp.sign(rate) * numbers.weight_decay * value
+
+    return optax.chain(
+        optax.identity() if numbers.clip_norm is None else optax.clip_by_global_norm(numbers.clip_norm),
+        optax.scale_by_adam(),
+        optax.stateless(lambda steps, values: jax.tree.map(add_decay, steps, values, rates)),
+        optax.scale_by_learning_rate(schedule),
+    )
 
 
 def _gather_numbers(config: StudentConfig) -> Numbers:
@@ -300,8 +311,8 @@ def _compile_epoch(
             return distillation_loss(model.apply(parameters, batch.features), batch.logits, batch.labels, numbers.loss)
 
         loss, gradient = jax.lax.pmean(jax.value_and_grad(compute_loss)(parameters), ROWS)
-        updates, memory = build_optimizer(config, numbers, steps).update(gradient, memory, parameters)
-        return (optax.apply_updates(parameters, jax.tree.map(jnp.multiply, updates, rates)), memory), loss
+        updates, memory = build_optimizer(config, numbers, rates, steps).update(gradient, memory, parameters)
+        return (optax.apply_updates(parameters, updates), memory), loss
 
     def run_epoch(
         state: Any, rates: Any, numbers: Numbers, order: Int[Array, "students steps batch"], train: Split

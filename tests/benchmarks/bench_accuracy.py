@@ -28,7 +28,7 @@ from teacher_cache.manifest import read_manifest
 from tests.benchmarks.bench_student import describe_machine
 
 OUTPUT = Path("build/bench/accuracy.json")
-TUNED = StudentConfig()
+TUNED = StudentConfig(weight_decay=1.0)
 SETTINGS = {
     "tuned": TUNED,
     "hard labels": replace(TUNED, loss=LossConfig(soft=0.0, hard=1.0)),
@@ -37,9 +37,10 @@ SETTINGS = {
     "scale 0.3": replace(TUNED, encoding_scale=0.3),
     "ring": replace(TUNED, circuit=CircuitConfig(entanglement="ring")),
     "2 layers": replace(TUNED, circuit=CircuitConfig(layers=2)),
-    "decay 0.1": replace(TUNED, weight_decay=0.1),
+    "no decay": replace(TUNED, weight_decay=0.0),
+    "decay 0.3": replace(TUNED, weight_decay=0.3),
     "temperature 2": replace(TUNED, loss=LossConfig(temperature=2.0)),
-    "paper": replace(TUNED, learning_rate=0.06, schedule="constant", batch_size=8, epochs=10),
+    "paper": replace(TUNED, weight_decay=0.0, learning_rate=0.06, schedule="constant", batch_size=8, epochs=10),
 }
 
 

@@ -65,7 +65,7 @@ def test_one_seed_is_a_plain_loop(dataset, run, settings):
     rate = 0.02 if settings else optax.cosine_decay_schedule(0.02, 5)
     optimizer = optax.chain(
         optax.clip_by_global_norm(settings.get("clip_norm", 1e9)),
-        optax.adamw(rate, weight_decay=settings.get("weight_decay", 0.0)),
+        optax.adamw(rate, weight_decay=config.weight_decay),
     )
     memory = optimizer.init(parameters)
     split = dataset["train"]
@@ -145,7 +145,7 @@ def test_tied_rotations_follow_the_same_path_as_three_equal_ones(run):
     """Adam moves three angles of equal gradient alike, so their sum moves three times as far: same scores, float64."""
     results = {}
     for rotations in ("triple", "tied"):
-        config = make_config({"rotations": rotations}, precision="float64", epochs=4)
+        config = make_config({"rotations": rotations}, precision="float64", epochs=4, weight_decay=0.5)
         results[rotations] = run(config).curves
     for triple, tied in zip(results["triple"], results["tied"], strict=True):
         assert triple == pytest.approx(tied, rel=1e-9)
