@@ -1,5 +1,7 @@
 """Times, memory and tests, by hand."""
 
+import re
+
 import pytest
 
 from pipeline.report.paper.costs import tabulate_costs, tabulate_related, tabulate_tests, tabulate_times
@@ -64,6 +66,9 @@ def test_figures_show_every_method_that_either_side_has(make_summary):
     for method in ("TinyBERT", "MiniLLM", "DistilBERT", "PKD", "QD-LLM"):
         assert f">{method}<" in figure.svg
     assert "mathdefault" not in figure.svg
+    assert ">Seconds of an epoch<" in figure.svg
+    near = draw_times("h", "H", times.only(time="inference", method="teacher"))
+    assert {">2<", ">5<"} <= {f">{text}<" for text in re.findall(r">([0-9.]+)<", near.svg)}
     alone = draw_times("g", "G", tabulate_times([make_summary()]).only(time="distillation"))
     assert "Not run here: TinyBERT, MiniLLM, DistilBERT, PKD." in alone.description
 
