@@ -16,6 +16,7 @@ LOOPBACK = "127.0.0.1"
 
 @click.command(short_help="Answer over HTTP, with a page to try it")
 @click.option("--student", type=click.Path(path_type=Path), required=True, help="A folder students/{task}/{teacher}.")
+@click.option("--circuit", type=click.Path(path_type=Path), help="The file of a circuit of your own.")
 @click.option("--host", default=LOOPBACK, show_default=True, help="The address to listen on; 0.0.0.0 is everyone's.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--max-bytes", type=click.IntRange(min=1), default=2**20, show_default=True, help="Of a request's body.")
@@ -32,7 +33,7 @@ LOOPBACK = "127.0.0.1"
     show_default=True,
     help="Where compiled programs are kept for the next start.",
 )
-def serve(student: Path, host: str, port: int, compiled: Path, **limits: float) -> None:
+def serve(student: Path, circuit: Path | None, host: str, port: int, compiled: Path, **limits: float) -> None:
     """Answer requests with a student: POST /predict, GET /health, and a page to try it at /.
 
     Ends on SIGTERM or Ctrl-C after the requests that have begun. There is no password: listen on 127.0.0.1, or put a
@@ -53,8 +54,8 @@ def serve(student: Path, host: str, port: int, compiled: Path, **limits: float) 
     chosen = Limits(**limits)  # type: ignore[arg-type]
     with server.open_socket(host, port) as listener:
         server.return_memory()
-        server.compile_apart(student, compiled)
-        app = build_app(server.warm_up(student, compiled), chosen)
+        server.compile_apart(student, compiled, circuit)
+        app = build_app(server.warm_up(student, compiled, circuit), chosen)
         place = f"[{host}]" if ":" in host else host
         seconds = time.monotonic() - started
         click.echo(f"{student} answers at http://{place}:{listener.getsockname()[1]} (ready after {seconds:.1f} s)")

@@ -50,23 +50,28 @@ def return_memory() -> None:
         mallopt(M_MMAP_THRESHOLD, 2**20)
 
 
-def compile_apart(folder: Path, compiled: Path) -> None:
+def compile_apart(folder: Path, compiled: Path, circuit: Path | None) -> None:
     """Have a process of its own leave the programs in `compiled`: a compiler's 100 MB would stay in this one."""
-    child = multiprocessing.get_context("spawn").Process(target=_compile, args=(folder, compiled), daemon=True)
+    child = multiprocessing.get_context("spawn").Process(target=_compile, args=(folder, compiled, circuit), daemon=True)
     child.start()
     child.join()
 
 
-def _compile(folder: Path, compiled: Path) -> None:
+def _compile(folder: Path, compiled: Path, circuit: Path | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the serving process's, which ends this one
     try:
-        warm_up(folder, compiled)
+        warm_up(folder, compiled, circuit)
     except UserError:
         return  # which the serving process meets, and says
 
 
-def warm_up(folder: Path, compiled: Path) -> "Student":
+def warm_up(folder: Path, compiled: Path, circuit: Path | None) -> "Student":
     """The student of `folder`, with a program for each size of a batch; they are kept in `compiled`.
+
+    Args:
+        folder: the student's.
+        compiled: where programs are kept.
+        circuit: the file of a circuit of the user's own.
 
     Raises:
         UserError: there is no such student, or it is damaged.
@@ -76,7 +81,7 @@ def warm_up(folder: Path, compiled: Path) -> "Student":
     from student_jax.student import Student
 
     keep_compiled(compiled)
-    student = Student.load(folder, encoder=find_encoder(read_config(folder)))
+    student = Student.load(folder, encoder=find_encoder(read_config(folder)), circuit=circuit)
     for size in SIZES:
         predict_padded(student, [""] * size)
     return student

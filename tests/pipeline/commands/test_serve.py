@@ -274,6 +274,9 @@ def test_a_signal_lets_requests_finish(project, number):
 def test_what_cannot_be_served_is_refused(project, port):
     line = project.refuse("qdllm", "serve", *STUDENT, "--port", str(port))
     assert f"--host and --port must be free to listen on, got 127.0.0.1 {port}" in line
+    assert "no file must be named for it" in project.refuse(
+        "qdllm", "serve", *STUDENT, "--port", "0", "--circuit", "x.py"
+    )
     assert "nobody/embedder.json must exist" in project.refuse("qdllm", "serve", "--student", "nobody")
 
 
