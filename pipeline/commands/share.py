@@ -68,7 +68,8 @@ def describe_next(folder: Path, url: str) -> list[str]:
         "  git push",
         "A member without torch, GPU or LLM then types:",
         f"  git clone {origin} && cd {name}",
-        f"  make student REMOTE={url}",
+        # A project that `qdllm init` made has no Makefile.
+        f"  make student REMOTE={url}" if (folder / "Makefile").is_file() else f"  qdllm student --remote {url}",
     ]
 
 

@@ -16,7 +16,7 @@ from tests.pipeline.browser import Browser
 ROOT = Path(__file__).parents[2]
 COPIED = (
     *("pipeline", "student_jax", "teacher_cache"),
-    *("dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", "pyproject.toml"),
+    *("dvc.yaml", "params.yaml", "Makefile", ".gitignore", ".dvcignore", "pyproject.toml"),
 )
 ENVIRONMENT = {
     **os.environ,

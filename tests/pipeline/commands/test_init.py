@@ -5,6 +5,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import qdllm
 from pipeline.commands.init import init
+from pipeline.commands.share import describe_next
 from pipeline.project import read_project
 from teacher_cache.errors import UserError
 from tests.pipeline.conftest import ENVIRONMENT, Checkout
@@ -26,6 +27,7 @@ def test_it_writes_a_project_and_nothing_twice(tmp_path, monkeypatch):
     start(tmp_path / "mine")
     assert {path.name for path in (tmp_path / "mine").iterdir()} == FILES
     assert read_project(tmp_path / "mine/params.yaml").tasks == ["mood"]
+    assert describe_next(tmp_path / "mine", "/remote")[-1] == "  qdllm student --remote /remote"
     with pytest.raises(UserError, match=r"mine must be empty, got \.dvc, \.dvcignore, \.gitignore; name a new folder"):
         start(tmp_path / "mine")
     start(tmp_path / "mine/inner/deep")  # a part of a repository that is there already
