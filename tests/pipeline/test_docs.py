@@ -23,6 +23,7 @@ STATE = ("params.yaml", "dvc.lock")
 NOT_RUN = {
     "make repro": "the default profile takes minutes; its stages run in test_pipeline.py",
     "qdllm profile compare": "the same, with rivals; they run in test_baselines.py",
+    "qdllm init": "its stages take a minute; they run in commands/test_init.py",
     "make test": "it is what runs this",
     "make student": "makes an environment; what it runs is run in test_member.py",
     'QDLLM_LAUNCH="': "GPUs; tests/teacher_cache launches with torchrun on CPUs",
