@@ -24,6 +24,8 @@ NOT_RUN = {
     "make repro": "the default profile takes minutes; its stages run in test_pipeline.py",
     "qdllm profile compare": "the same, with rivals; they run in test_baselines.py",
     "qdllm init": "its stages take a minute; they run in commands/test_init.py",
+    "dvc exp run --queue": "its workers would outlive the test",
+    "dvc queue": "the same, in the background",
     "make test": "it is what runs this",
     "make student": "makes an environment; what it runs is run in test_member.py",
     'QDLLM_LAUNCH="': "GPUs; tests/teacher_cache launches with torchrun on CPUs",
@@ -40,6 +42,7 @@ NOT_RUN = {
 SUBSTITUTED = {
     "emotion/llama": "emotion-tiny/llama-tiny",
     "--task emotion --teacher bloom": "--task emotion-tiny --teacher llama-tiny",
+    "-S student.learning_rate=2.0e-3": "-S student.learning_rate=1.0e-3",
     "--set ...": "--set student.learning_rate=1.0e-3,3.0e-3",
     "--random 20": "--random 1",
     "data/support": "data/emotion-tiny",
@@ -156,11 +159,16 @@ def list_options(words):
                 command, rest = command.commands[rest[0]], rest[1:]
             assert command is not qdllm or not rest or rest[0].startswith("-"), f"no command qdllm {rest[0]}"
             return {option for one in command.params for option in one.opts} | {"--help", "-h", "--version", "--debug"}
-        case ["dvc", name, *_]:
+        case ["dvc", *_]:
             from dvc.cli.parser import get_main_parser
 
-            (below,) = (action for action in get_main_parser()._actions if action.dest == "cmd")
-            return set(below.choices[name]._option_string_actions)
+            parser = get_main_parser()
+            for word in words[1:]:
+                below = next((one.choices for one in parser._actions if isinstance(one.choices, dict)), {})
+                if word not in below:
+                    break
+                parser = below[word]
+            return set(parser._option_string_actions)
         case ["torchrun", *_]:
             from torch.distributed.run import get_args_parser
 
