@@ -14,6 +14,9 @@ from pipeline.report.evaluation import Summary
 from pipeline.report.paper.costs import tabulate_tests
 from pipeline.report.paper.models import average_score, list_models
 
+# McNemar's verdicts, short enough for a terminal of 80 columns.
+STANDINGS = {"QD-LLM better": "better", "rival better": "worse", "no difference found": "level"}
+
 
 def build_tables(summaries: Sequence[Summary]) -> dict[str, Table]:
     """All tables by name, in the order of the page."""
@@ -101,7 +104,7 @@ def _format_students(summaries: Sequence[Summary]) -> Iterator[tuple[str, ...]]:
 
 
 def _format_rivals(summaries: Sequence[Summary]) -> Iterator[tuple[str, ...]]:
-    yield ("task", "teacher", "rival", "acc.", "95 % interval", "params", "McNemar")
+    yield ("task", "teacher", "rival", "acc.", "95 % interval", "params", "student is")
     tests = {(row["task"], row["teacher"], row["rival"]): row for row in tabulate_tests(summaries).records()}
     for model in (model for one in summaries for model in list_models(one)):
         if test := tests.get((model.task, model.teacher, model.method)):
@@ -110,7 +113,7 @@ def _format_rivals(summaries: Sequence[Summary]) -> Iterator[tuple[str, ...]]:
             yield (
                 *(model.task, model.teacher, model.method, f"{mean:.4f}", _format_interval(low, high)),
                 f"{model.trained_parameters:,}",
-                f"{test['verdict']}, p {test['p_adjusted']:.2g}",
+                f"{STANDINGS[test['verdict']]}, p {test['p_adjusted']:.2g}",
             )
 
 

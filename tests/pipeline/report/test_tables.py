@@ -95,7 +95,7 @@ def test_rivals_have_a_row_each_that_fits_the_terminal(make_summary, width):
     assert text.isascii()
     assert (text.count("PKD"), text.count("HiTIN"), text.count("one seed")) == (2, 1, 1)
     # By Holm, the least of three p-values is three times 0.0025, and 0.005 twice.
-    assert (text.count("rival better, p 0.0075"), text.count("rival better, p 0.01")) == (1, 2)
+    assert (text.count("worse, p 0.0075"), text.count("worse, p 0.01")) == (1, 2)
 
 
 def test_without_rivals_there_is_no_second_table(make_summary):
