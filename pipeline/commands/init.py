@@ -13,10 +13,11 @@ import click
 from teacher_cache.errors import UserError
 
 TEMPLATE = Path(__file__).parents[1] / "template"
-# Under other names in the package, where files whose names begin with a dot would be lost.
+# Under other names in the package: files whose names begin with a dot would be lost there, and DVC takes every dvc.yaml
+# below a repository for one of its pipelines.
 PLACES = {
     "params.yaml": "params.yaml",
-    "dvc.yaml": "dvc.yaml",
+    "stages.yaml": "dvc.yaml",
     "README.md": "README.md",
     "gitignore": ".gitignore",
     "dvcignore": ".dvcignore",

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE = ROOT / "pipeline/template/dvc.yaml"
+TEMPLATE = ROOT / "pipeline/template/stages.yaml"
 CODE = re.compile(r"      - (pipeline|student_jax|teacher_cache)/\S+\n")
 VERSION = """stages:
   version:
@@ -22,7 +22,7 @@ VERSION = """stages:
 
 
 def make_template() -> str:
-    """What pipeline/template/dvc.yaml must be."""
+    """What pipeline/template/stages.yaml must be."""
     text = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
     stripped = CODE.sub("", text.replace("    deps:\n", "    deps:\n      - version.txt\n"))
     return stripped.replace("stages:\n", VERSION, 1)
