@@ -28,7 +28,7 @@ class StoredValues:
         self.path, self._kept = path, kept
         self.spans = [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
         self.shape = (stops[-1], dimensions)
-        self._file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+        self._file = pq.ParquetFile(path, page_checksum_verification=True)
         self._last: tuple[int, np.ndarray] | None = None
 
     def __len__(self) -> int:

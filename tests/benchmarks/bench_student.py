@@ -23,6 +23,7 @@ import optax
 
 from student_jax.circuit import Angles, angle_shapes, measured_wires
 from student_jax.config import CircuitConfig
+from student_jax.devices import map_students
 from student_jax.engines import build_engine
 from student_jax.engines.blocks import group_sizes
 from tests.benchmarks.peers_student import PEERS
@@ -153,16 +154,16 @@ def measure(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float
 
 
 def scan_steps(circuit: CircuitConfig, classes: int, batch: int, seeds: int = 1, steps: int = 10) -> Callable[[], Any]:
-    """As the trainer runs them: steps in one lax.scan, seeds under vmap."""
+    """As the trainer runs them on one device: steps in one lax.scan, seeds as map_students puts them."""
     parameters, labels = make_arguments(circuit, classes, batch)
     parameters = jax.tree.map(lambda a: jnp.repeat(a[None], seeds, axis=0), parameters)
     step = build_step("fused", circuit, classes)
     state = jax.vmap(ADAM.init)(parameters)
 
-    def body(carry: Any, _: None) -> tuple[Any, None]:
-        return jax.vmap(lambda p, s: step(p, s, labels)[2:])(*carry), None
+    def run_one(carry: Any) -> Any:
+        return jax.lax.scan(lambda carry, _: (step(*carry, labels)[2:], None), carry, None, length=steps)[0]
 
-    run = jax.jit(lambda carry: jax.lax.scan(body, carry, None, length=steps)[0])
+    run = jax.jit(lambda carry: map_students(run_one, carry, batch << circuit.qubits))
     return lambda: run((parameters, state))
 
 
