@@ -1,7 +1,7 @@
 """Training: many students in one program, a whole epoch in one compiled call, the best epoch of each student kept.
 
 In: Models, the dataset, StudentConfigs.
-Out: Training, Divergence, EpochResult, train(), train_all(), train_together(), name_program(), build_optimizer().
+Out: Training, Divergence, EpochResult, train(), train_all(), train_together(), name_program().
 Imports: jax, optax, tqdm.
 """
 
@@ -9,12 +9,10 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding
@@ -27,6 +25,7 @@ from student_jax.dataset import Split
 from student_jax.devices import ROWS, STUDENTS, map_students, share_training
 from student_jax.losses import LossNumbers, distillation_loss
 from student_jax.model import Model, build_scorer, convert_floats, name_arrays
+from student_jax.optimizer import Numbers, build_optimizer, gather_numbers
 from student_jax.windows import Windows
 from teacher_cache.errors import UserError
 
@@ -64,15 +63,6 @@ class Divergence(NamedTuple):
 
     epoch: int
     loss: float
-
-
-class Numbers(NamedTuple):
-    """What a compiled program takes of a StudentConfig as arguments; `clip_norm` is None where nothing is clipped."""
-
-    learning_rate: Float[Any, ""]
-    weight_decay: Float[Any, ""]
-    clip_norm: Float[Any, ""] | None
-    loss: LossNumbers
 
 
 # (epoch, what every student reached, seconds that all of them took)
@@ -169,7 +159,7 @@ def _train(
     mesh = share_training(len(students), batch)
     # Every device takes as many as any other; what comes after the last student is trained for nothing.
     filled = students + students[-1:] * (-len(students) % mesh.shape[STUDENTS])
-    numbers = _stack([_gather_numbers(configs[setting]) for setting, _ in filled])
+    numbers = _stack([gather_numbers(configs[setting]) for setting, _ in filled])
     parameters = _stack([models[setting].initialise(np.random.default_rng(number)) for setting, number in filled])
     run_epoch, validate = _compile_epoch(model, config, rows // batch, mesh), _compile_validation(model, config)
     rates = jax.device_put(_arrange_rates(model, config.precision), NamedSharding(mesh, P()))
@@ -261,37 +251,6 @@ def _report(bar: tqdm, name: str, epoch: int, results: Sequence[EpochResult], se
         LOG.info(text, name, epoch, bar.total, loss, accuracy, seconds)
     else:
         bar.set_postfix(loss=f"{loss:.4f}", accuracy=f"{accuracy:.4f}")
-
-
-def build_optimizer(
-    config: StudentConfig, numbers: Numbers, rates: Any, steps_per_epoch: int
-) -> optax.GradientTransformation:
-    """Adam with decoupled weight decay, the gradient clipped to `clip_norm` before it.
-
-    The `cosine` schedule falls from learning_rate to 0 over all epochs. A parameter's rate multiplies Adam's step and
-    not the decay, which spares only what is not trained at all.
-    """
-    schedule = (
-        optax.cosine_decay_schedule(numbers.learning_rate, config.epochs * steps_per_epoch)
-        if config.schedule == "cosine"
-        else numbers.learning_rate
-    )
-
-    def add_decay(step: Array, value: Array, rate: Array) -> Array:
-        return rate * step + jnp.sign(rate) * numbers.weight_decay * value
-
-    return optax.chain(
-        optax.identity() if numbers.clip_norm is None else optax.clip_by_global_norm(numbers.clip_norm),
-        optax.scale_by_adam(),
-        optax.stateless(lambda steps, values: jax.tree.map(add_decay, steps, values, rates)),
-        optax.scale_by_learning_rate(schedule),
-    )
-
-
-def _gather_numbers(config: StudentConfig) -> Numbers:
-    loss = LossNumbers(**asdict(config.loss))
-    numbers = Numbers(config.learning_rate, config.weight_decay, config.clip_norm, loss)
-    return jax.tree.map(lambda number: np.asarray(number, config.precision), numbers)
 
 
 def _compile_epoch(
