@@ -97,7 +97,14 @@ class EvaluateConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class StudentConfig:
-    """A student and its training (block `student`)."""
+    """A student and its training (block `student`).
+
+    `l2` / 2 times the sum of the squares of the weights that meet the features is part of the loss, so that the optimum
+    is that of a penalised loss, as in logistic regression. `weight_decay` is decoupled from Adam, and takes all
+    parameters.
+
+    Source: Loshchilov and Hutter 2019, arXiv:1711.05101, for what tells the two apart.
+    """
 
     circuit: CircuitConfig = field(default_factory=CircuitConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -105,6 +112,7 @@ class StudentConfig:
     precision: Literal["float32", "float64"] = "float32"
     learning_rate: Positive = 0.003
     schedule: Literal["constant", "cosine"] = "cosine"
+    l2: NotNegative = 0.0
     weight_decay: NotNegative = 0.0
     clip_norm: Positive | None = None
     batch_size: Annotated[int, Field(ge=1)] = 64

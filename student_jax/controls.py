@@ -55,7 +55,7 @@ def _build_linear(config: StudentConfig, dimensions: int, classes: int) -> Model
     def initialise(generator: np.random.Generator) -> Affine:
         return draw_affine(dimensions, classes, config.encoding_scale, np.dtype(config.precision), generator)
 
-    return Model(initialise, apply_affine, {})
+    return Model(initialise, apply_affine, {}, penalised=["weight"])
 
 
 def _build_mlp(config: StudentConfig, dimensions: int, classes: int, parameters: int) -> Model:
@@ -69,7 +69,7 @@ def _build_mlp(config: StudentConfig, dimensions: int, classes: int, parameters:
     def apply(layers: Layers, features: Float[Array, "rows dimensions"]) -> Float[Array, "rows classes"]:
         return apply_affine(layers.output, jnp.tanh(apply_affine(layers.hidden, features)))
 
-    return Model(initialise, apply, {})
+    return Model(initialise, apply, {}, penalised=["hidden.weight"])
 
 
 def _simulate_separate_qubits(config: StudentConfig, classes: int) -> Engine:

@@ -6,7 +6,7 @@ Imports: jax, numpy.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
@@ -52,7 +52,8 @@ class Model(NamedTuple):
 
     `initialise` draws one set of parameters, a pytree of NumPy arrays; `apply` maps it and features (rows, dimensions)
     to scores (rows, classes); `rates` holds factors on the learning rate by name of parameter (see `name_arrays`),
-    where they are not 1; a parameter with rate 0 is not trained. `loss`, of parameters and a batch of rows, is what
+    where they are not 1; a parameter with rate 0 is not trained. `penalised` names those that the L2 penalty holds, the
+    weights that meet the features. `loss`, of parameters and a batch of rows, is what
     training minimises where that is not the distillation loss of the scores.
     """
 
@@ -60,6 +61,7 @@ class Model(NamedTuple):
     apply: Callable[[Any, Array], Float[Array, "rows classes"]]
     rates: Mapping[str, float]
     loss: Callable[[Any, Split], Float[Array, ""]] | None = None
+    penalised: Sequence[str] = ()
 
 
 def build_model(config: StudentConfig, dimensions: int, classes: int) -> Model:
@@ -85,7 +87,7 @@ def assemble_model(engine: Engine, config: StudentConfig, dimensions: int, class
 
     # A `tied` angle stands for three equal ones, each of which Adam would move by the learning rate.
     rates = {"angles.ry": 3.0, "angles.rz": 3.0} if config.circuit.rotations == "tied" else {}
-    return Model(initialise, apply, rates)
+    return Model(initialise, apply, rates, penalised=["encoding.weight"])
 
 
 def initialise_parameters(

@@ -20,6 +20,7 @@ class Numbers(NamedTuple):
     """What a compiled program takes of a StudentConfig as arguments; `clip_norm` is None where nothing is clipped."""
 
     learning_rate: Float[Any, ""]
+    l2: Float[Any, ""]
     weight_decay: Float[Any, ""]
     clip_norm: Float[Any, ""] | None
     loss: LossNumbers
@@ -53,5 +54,5 @@ def build_optimizer(
 def gather_numbers(config: StudentConfig) -> Numbers:
     """The numbers of `config`, scalars of its precision."""
     loss = LossNumbers(**asdict(config.loss))
-    numbers = Numbers(config.learning_rate, config.weight_decay, config.clip_norm, loss)
+    numbers = Numbers(config.learning_rate, config.l2, config.weight_decay, config.clip_norm, loss)
     return jax.tree.map(lambda number: np.asarray(number, config.precision), numbers)

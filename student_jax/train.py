@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding
@@ -261,15 +262,22 @@ def _compile_epoch(
     The rates are an argument, so that a student and its frozen control are one program, compiled once.
     """
 
+    def sum_squares(parameters: Any) -> Float[Array, ""] | float:
+        arrays = name_arrays(parameters)
+        return sum((jnp.vdot(arrays[name], arrays[name]) for name in model.penalised), 0.0)
+
     def run_step(state: tuple[Any, Any], rates: Any, numbers: Numbers, batch: Split) -> tuple[tuple[Any, Any], Array]:
         parameters, memory = state
 
-        def compute_loss(parameters: Any) -> Float[Array, ""]:
+        def compute_loss(parameters: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
             if model.loss is not None:
-                return model.loss(parameters, batch)
-            return distillation_loss(model.apply(parameters, batch.features), batch.logits, batch.labels, numbers.loss)
+                loss = model.loss(parameters, batch)
+            else:
+                scores = model.apply(parameters, batch.features)
+                loss = distillation_loss(scores, batch.logits, batch.labels, numbers.loss)
+            return loss + numbers.l2 / 2 * sum_squares(parameters), loss
 
-        loss, gradient = jax.lax.pmean(jax.value_and_grad(compute_loss)(parameters), ROWS)
+        gradient, loss = jax.lax.pmean(jax.grad(compute_loss, has_aux=True)(parameters), ROWS)
         updates, memory = build_optimizer(config, numbers, rates, steps).update(gradient, memory, parameters)
         return (optax.apply_updates(parameters, updates), memory), loss
 

@@ -18,6 +18,7 @@ Rows = Sequence[Mapping[str, Any]]
 LOGARITHMIC = 8
 UNITS = {
     "learning_rate": "Learning rate (1/step)",
+    "l2": "L2 penalty",
     "weight_decay": "Weight decay (1/step)",
     "clip_norm": "Gradient norm at most",
     "batch_size": "Batch size (texts)",

@@ -28,19 +28,20 @@ from teacher_cache.manifest import read_manifest
 from tests.benchmarks.bench_student import describe_machine
 
 OUTPUT = Path("build/bench/accuracy.json")
-TUNED = StudentConfig(weight_decay=1.0)
+TUNED = StudentConfig(loss=LossConfig(soft=0.5, hard=0.5), l2=0.05)
 SETTINGS = {
     "tuned": TUNED,
+    "soft labels": replace(TUNED, loss=LossConfig(soft=1.0, hard=0.0)),
     "hard labels": replace(TUNED, loss=LossConfig(soft=0.0, hard=1.0)),
-    "scale 0.01": replace(TUNED, encoding_scale=0.01),
-    "scale 0.1": replace(TUNED, encoding_scale=0.1),
+    "no penalty": replace(TUNED, l2=0.0),
+    "l2 0.02": replace(TUNED, l2=0.02),
+    "l2 0.1": replace(TUNED, l2=0.1),
+    "decay 1": replace(TUNED, l2=0.0, weight_decay=1.0),
     "scale 0.3": replace(TUNED, encoding_scale=0.3),
     "ring": replace(TUNED, circuit=CircuitConfig(entanglement="ring")),
     "2 layers": replace(TUNED, circuit=CircuitConfig(layers=2)),
-    "no decay": replace(TUNED, weight_decay=0.0),
-    "decay 0.3": replace(TUNED, weight_decay=0.3),
-    "temperature 2": replace(TUNED, loss=LossConfig(temperature=2.0)),
-    "paper": replace(TUNED, weight_decay=0.0, learning_rate=0.06, schedule="constant", batch_size=8, epochs=10),
+    "temperature 2": replace(TUNED, loss=replace(TUNED.loss, temperature=2.0)),
+    "paper": StudentConfig(learning_rate=0.06, schedule="constant", batch_size=8, epochs=10),
 }
 
 

@@ -56,9 +56,12 @@ def assert_same(one, two, **tolerance):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **tolerance), *live)
 
 
-@pytest.mark.parametrize("settings", [{}, {"clip_norm": 0.1, "weight_decay": 0.1, "schedule": "constant"}])
+@pytest.mark.parametrize("settings", [{}, {"clip_norm": 0.1, "weight_decay": 0.1, "l2": 0.3, "schedule": "constant"}])
 def test_one_seed_is_a_plain_loop(dataset, run, settings):
-    """One epoch by hand: shuffle, cut into batches of 8 and leave 2 rows out, Adam with decoupled weight decay."""
+    """One epoch by hand: shuffle, cut into batches of 8 and leave 2 rows out, Adam with decoupled weight decay.
+
+    The squares of the encoding's weights are part of the loss that is minimised, and not of the one that is shown.
+    """
     config = make_config(epochs=1, seeds=1, **settings)
     model = build_model(config, 5, 2)
     parameters = jax.tree.map(jnp.asarray, model.initialise(np.random.default_rng(7)))
@@ -68,17 +71,21 @@ def test_one_seed_is_a_plain_loop(dataset, run, settings):
         optax.adamw(rate, weight_decay=config.weight_decay),
     )
     memory = optimizer.init(parameters)
-    split = dataset["train"]
+    split, losses = dataset["train"], []
     for rows in np.random.default_rng([7, 1]).permutation(42)[:40].reshape(5, 8):
-        gradient = jax.grad(
-            lambda p, rows=rows: distillation_loss(
-                model.apply(p, split.features[rows]), split.logits[rows], split.labels[rows], config.loss
-            )
-        )(parameters)
+
+        def compute_loss(p, rows=rows):
+            scores = model.apply(p, split.features[rows])
+            loss = distillation_loss(scores, split.logits[rows], split.labels[rows], config.loss)
+            return loss + config.l2 / 2 * (p.encoding.weight**2).sum(), loss
+
+        gradient, loss = jax.grad(compute_loss, has_aux=True)(parameters)
+        losses.append(loss)
         updates, memory = optimizer.update(gradient, memory, parameters)
         parameters = optax.apply_updates(parameters, updates)
     found = run(config, seed=7)
     assert_same(jax.tree.map(lambda array: array[0], found.parameters), parameters, atol=1e-5)
+    assert found.curves[0].train_loss == pytest.approx(np.mean(losses), rel=1e-5)
 
 
 def test_a_seed_does_not_depend_on_its_company(run):
