@@ -1,8 +1,10 @@
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.figure import Figure
 
 from pipeline.report import figures
+from pipeline.report.page import build_report
 from pipeline.report.tables import build_tables
 
 
@@ -67,3 +69,19 @@ def test_controls_name_every_model(make_summary, seeds):
 def test_letters_that_the_measuring_font_lacks_are_no_trouble(make_summary):
     figure = figures.draw_accuracy("f", "F", build_tables([make_summary("情感")])["metrics"].only(split="test"))
     assert "情感 · bloom-local" in read_texts(figure)
+
+
+def test_every_axis_says_what_it_shows(make_summary, tmp_path, monkeypatch):
+    """By a label with its unit; rows have their names instead, and panels above each other share the lowest's."""
+    drawn, save = [], Figure.savefig
+
+    def remember(figure, *arguments, **options):
+        drawn.append(figure)
+        save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", remember)
+    build_report([make_summary(rivals=("tinybert", "textrcnn"), losses=("ce", "kl", "js"))], tmp_path)
+    assert len(drawn) >= 7
+    for axes in [panel for figure in drawn for panel in figure.axes if panel.axison]:  # the circuit has none
+        assert any(panel.get_xlabel() for panel in axes.get_shared_x_axes().get_siblings(axes))
+        assert axes.get_ylabel() or (len(axes.get_yticks()) == 0 and axes.texts)
