@@ -40,9 +40,9 @@ def test_a_second_run_does_nothing(project):
 
 
 def test_a_students_hyperparameter_reruns_the_student_alone(project):
-    project.edit("learning_rate: 3.0e-3", "learning_rate: 4.0e-3")
+    project.edit("learning_rate: 1.0e-2\n", "learning_rate: 4.0e-3\n")
     assert project.repro() == STUDENT
-    project.edit("learning_rate: 4.0e-3", "learning_rate: 3.0e-3")
+    project.edit("learning_rate: 4.0e-3\n", "learning_rate: 1.0e-2\n")
     assert project.repro() == []  # DVC's run-cache still has it
 
 

@@ -53,7 +53,7 @@ def test_it_runs_on_the_installed_package_and_again_with_another_version(tmp_pat
     assert checkout.repro() == ["version"]
     assert checkout.plan() == []
     assert "mood" in checkout.run("qdllm", "results")
-    checkout.edit("learning_rate: 3.0e-3", "learning_rate: 4.0e-3")
+    checkout.edit("learning_rate: 1.0e-2\n", "learning_rate: 4.0e-3\n")
     assert checkout.plan() == student
     (checkout.folder / "version.txt").write_text("qdllm, version 0.0.1\n")  # as an older one left it
     assert sorted(checkout.plan()) == sorted(["version", *everything])

@@ -31,7 +31,7 @@ def test_a_member_without_torch_trains_students_alone(owner, member):
     assert member.call("python", "-c", "import torch").returncode == 1
     before = read_lock(member)
     # A smaller circuit for a quicker test; any student's number would do.
-    changes = [("qubits: 11", "qubits: 4"), ("learning_rate: 3.0e-3\n  sch", "learning_rate: 4.0e-3\n  sch")]
+    changes = [("qubits: 11", "qubits: 4"), ("learning_rate: 1.0e-2\n", "learning_rate: 4.0e-3\n")]
     for old, new in changes:
         member.edit(old, new)
     ran = member.stages("qdllm", "student", "--remote", str(owner.folder.parent / "remote"))
