@@ -15,7 +15,7 @@ from pipeline.evaluation import Predictions, compare
 from student_jax.baselines.config import BaselineConfig, Method
 from student_jax.baselines.network import count_inference
 from student_jax.dataset import EVALUATED, Split
-from student_jax.model import Model, build_scorer, count_trainable, time_scoring
+from student_jax.model import Model, count_trainable, time_scoring
 from student_jax.train import Training
 from teacher_cache.manifest import Manifest
 
@@ -29,8 +29,7 @@ def summarise_rival(
     manifest: Manifest,
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Metrics, sizes and costs of a rival; and the selected seed's classes of the test split."""
-    score = build_scorer(model, config.to_training())
-    said = {name: softmax(score(training.parameters, dataset[name].features), axis=-1) for name in EVALUATED}
+    said = {name: softmax(training.score(training.parameters, dataset[name].features), axis=-1) for name in EVALUATED}
     splits = {
         name: Predictions(said[name], softmax(dataset[name].logits, axis=1), dataset[name].labels) for name in EVALUATED
     }
@@ -47,7 +46,7 @@ def summarise_rival(
         "seeds": compared["seeds"],
         "parameters": {"trainable": trainable, "inference": count_inference(selected)},
         "seconds_per_epoch": training.seconds_per_epoch,
-        "inference_seconds": time_scoring(score, selected, test),
+        "inference_seconds": time_scoring(training.score, selected, test),
         "inference_texts": len(test),
         "size": config.size,
         "settings": asdict(config),

@@ -72,7 +72,7 @@ def set_point(student: Mapping[str, Any], point: Point) -> StudentConfig:
             if not isinstance(block, dict):
                 raise UserError(f"--set: {key}: unknown key, {level} has no others below it")
         try:
-            block[last] = YAML(typ="safe", pure=True).load(text)
+            block[last] = YAML(typ="safe").load(text)
         except YAMLError:
             raise UserError(f"--set: {key}: must be a YAML value, got {text}") from None
     return parse(content, StudentConfig, "student", Path("--set"))

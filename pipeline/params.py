@@ -78,7 +78,7 @@ def read_yaml(path: Path) -> Any:
         UserError: the file is missing or not YAML.
     """
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} must exist; run this from the project's root") from None
     except (YAMLError, UnicodeDecodeError) as error:

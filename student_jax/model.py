@@ -1,7 +1,7 @@
 """The quantum student: features -> angles of the encoding -> expectation values -> scores.
 
-In: StudentConfig, numbers of features and classes.  Out: Model, Parameters, build_model(), build_scorer(),
-time_scoring(), convert_floats(), count_trainable().
+In: StudentConfig, numbers of features and classes.  Out: Model, Parameters, Score, build_model(),
+build_scorer(), time_scoring(), convert_floats(), count_trainable().
 Imports: jax, numpy.
 """
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import numpy as np
@@ -23,6 +23,9 @@ from student_jax.dataset import Split
 from student_jax.devices import ROWS, map_students, share_rows
 from student_jax.engines import Engine, build_engine
 from student_jax.stored import StoredValues
+
+# (parameters of all seeds, features (rows, dimensions)) -> scores (seeds, rows, classes)
+Score: TypeAlias = Callable[[Any, np.ndarray | StoredValues], np.ndarray]
 
 # What is simulated at once where no gradient is wanted: at most 2^19 amplitudes, 4 MiB in complex64, of a student.
 MAX_AMPLITUDES_LOG2 = 19
@@ -146,8 +149,8 @@ def count_trainable(model: Model) -> int:
     return sum(array.size for name, array in arrays.items() if model.rates.get(name, 1.0) > 0)
 
 
-def build_scorer(model: Model, config: StudentConfig) -> Callable[[Any, np.ndarray | StoredValues], np.ndarray]:
-    """Compile (parameters of all seeds, features (rows, dimensions)) -> scores (seeds, rows, classes) of `model`.
+def build_scorer(model: Model, config: StudentConfig) -> Score:
+    """Compile what gives all seeds' scores of `model`.
 
     Rows are scored in batches whose size is a power of two, so that few shapes are compiled.
     """
@@ -177,7 +180,7 @@ def build_scorer(model: Model, config: StudentConfig) -> Callable[[Any, np.ndarr
     return score
 
 
-def time_scoring(score: Callable[[Any, np.ndarray], np.ndarray], parameters: Any, features: np.ndarray) -> float:
+def time_scoring(score: Score, parameters: Any, features: np.ndarray) -> float:
     """Seconds in which a compiled scorer scores `features` once, after a first time that compiles."""
     score(parameters, features)
     start = time.perf_counter()

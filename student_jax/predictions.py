@@ -40,7 +40,7 @@ def train_control(
     dimensions, classes = dataset["train"].features.shape[1], dataset["train"].logits.shape[1]
     model = build_control(name, config, dimensions, classes)
     training = train(model, dataset, config, seed, f"evaluate: control {name}")
-    scores = build_scorer(model, config)(training.parameters, dataset["test"].features)
+    scores = training.score(training.parameters, dataset["test"].features)
     return softmax(scores, axis=-1), count_trainable(model)
 
 
@@ -62,8 +62,8 @@ def train_terms(
     configs = [replace(config, loss=isolate_term(term, config.loss)) for term in terms]
     name = f"evaluate: losses {', '.join(terms)}"
     trained = train_all([model] * len(terms), dataset, configs, seed, name)
-    score, test = build_scorer(model, config), dataset["test"].features
+    test = dataset["test"].features
     return {
-        term: dict(zip(training.seeds, softmax(score(training.parameters, test), axis=-1), strict=True))
+        term: dict(zip(training.seeds, softmax(training.score(training.parameters, test), axis=-1), strict=True))
         for term, training in zip(terms, trained, strict=True)
     }

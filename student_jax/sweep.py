@@ -15,7 +15,7 @@ from tqdm import tqdm
 from student_jax.config import StudentConfig
 from student_jax.dataset import Split
 from student_jax.engines import build_engine
-from student_jax.model import assemble_model, build_scorer, count_trainable
+from student_jax.model import assemble_model, count_trainable
 from student_jax.train import Divergence, EpochResult, Training, name_program, train_together
 from teacher_cache.errors import UserError
 
@@ -89,14 +89,14 @@ def _train_chunk(configs: Sequence[StudentConfig], dataset: Mapping[str, Split],
     models = [assemble_model(engine, config, dimensions, classes) for config in configs]
     trained = train_together(models, dataset, configs, seed, advance)
     bar.update(shown + sum(config.seeds * config.epochs for config in configs) - bar.n)  # epochs that patience saved
-    score, test, parameters = build_scorer(models[0], configs[0]), dataset["test"], count_trainable(models[0])
+    test, parameters = dataset["test"], count_trainable(models[0])
 
     def judge(training: Training | Divergence) -> Outcome:
         if isinstance(training, Divergence):
             return Outcome([], [], [], parameters, f"validation loss {training.loss} in epoch {training.epoch}")
         rows = {(row.seed, row.epoch): row for row in training.curves}
         best = [rows[place] for place in zip(training.seeds, training.best_epochs, strict=True)]
-        hits = score(training.parameters, test.features).argmax(axis=-1) == test.labels
+        hits = training.score(training.parameters, test.features).argmax(axis=-1) == test.labels
         losses, accuracies = [row.validation_loss for row in best], [row.validation_accuracy for row in best]
         return Outcome(losses, accuracies, np.mean(hits, axis=-1).tolist(), parameters)
 

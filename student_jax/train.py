@@ -25,7 +25,7 @@ from student_jax.config import StudentConfig
 from student_jax.dataset import Split
 from student_jax.devices import ROWS, STUDENTS, map_students, share_training
 from student_jax.losses import LossNumbers, distillation_loss
-from student_jax.model import Model, build_scorer, convert_floats, name_arrays
+from student_jax.model import Model, Score, build_scorer, convert_floats, name_arrays
 from student_jax.optimizer import Numbers, build_optimizer, gather_numbers
 from student_jax.windows import Windows
 from teacher_cache.errors import UserError
@@ -48,7 +48,8 @@ class Training(NamedTuple):
 
     `parameters` has a leading axis of seeds; each seed's are those of its best epoch, the one with the smallest
     validation loss. `selected` is the index of the best seed by the same measure. `seconds_per_epoch` is for all that
-    was trained together, the median over the epochs after the first, which compiles.
+    was trained together, the median over the epochs after the first, which compiles. `score` is `build_scorer`'s, as
+    the validation has compiled it.
     """
 
     parameters: Any
@@ -57,6 +58,7 @@ class Training(NamedTuple):
     selected: int
     curves: list[EpochResult]
     seconds_per_epoch: float
+    score: Score
 
 
 class Divergence(NamedTuple):
@@ -162,7 +164,8 @@ def _train(
     filled = students + students[-1:] * (-len(students) % mesh.shape[STUDENTS])
     numbers = _stack([gather_numbers(configs[setting]) for setting, _ in filled])
     parameters = _stack([models[setting].initialise(np.random.default_rng(number)) for setting, number in filled])
-    run_epoch, validate = _compile_epoch(model, config, rows // batch, mesh), _compile_validation(model, config)
+    run_epoch, score = _compile_epoch(model, config, rows // batch, mesh), build_scorer(model, config)
+    validate = _compile_validation(score)
     rates = jax.device_put(_arrange_rates(model, config.precision), NamedSharding(mesh, P()))
     windows = Windows(dataset["train"], batch, partial(_load, config.precision, mesh))
     # The memory's shape is the same for all numbers.
@@ -192,11 +195,11 @@ def _train(
             break
     typical = float(np.median(seconds[1:] or seconds))
     cuts = [slice(first, first + config.seeds) for first in range(0, len(students), config.seeds)]
-    return [_conclude(best, curves, cut, typical) for cut in cuts]
+    return [_conclude(best, curves, cut, typical, score) for cut in cuts]
 
 
 def _conclude(
-    best: "_Best", curves: Sequence[Sequence[EpochResult]], cut: slice, seconds: float
+    best: "_Best", curves: Sequence[Sequence[EpochResult]], cut: slice, seconds: float, score: Score
 ) -> Training | Divergence:
     """What became of the setting whose students are at `cut`; the epochs after the last that any of them took go."""
     own = [result for results in curves[: int(best.last[cut].max())] for result in results[cut]]
@@ -205,7 +208,7 @@ def _conclude(
             return Divergence(result.epoch, result.validation_loss)
     parameters, chosen = jax.tree.map(lambda array: array[cut], best.parameters), int(best.losses[cut].argmin())
     seeds = [result.seed for result in curves[0][cut]]
-    return Training(parameters, seeds, best.epochs[cut].tolist(), chosen, own, seconds)
+    return Training(parameters, seeds, best.epochs[cut].tolist(), chosen, own, seconds, score)
 
 
 def _stack(trees: Sequence[Any]) -> Any:
@@ -305,11 +308,8 @@ def _compile_epoch(
     return jax.jit(run_epochs, donate_argnums=0)
 
 
-def _compile_validation(
-    model: Model, config: StudentConfig
-) -> Callable[[Any, LossNumbers, Split], tuple[list[float], list[float]]]:
+def _compile_validation(score: Score) -> Callable[[Any, LossNumbers, Split], tuple[list[float], list[float]]]:
     """(parameters and loss of all students, split) -> loss and accuracy of each student."""
-    score = build_scorer(model, config)
     compute_losses = jax.jit(jax.vmap(distillation_loss, in_axes=(0, None, None, 0)))
 
     def validate(parameters: Any, loss: LossNumbers, split: Split) -> tuple[list[float], list[float]]:

@@ -22,7 +22,7 @@ from student_jax.compilation import keep_compiled
 from student_jax.config import CircuitConfig, LossConfig, StudentConfig
 from student_jax.dataset import Split, open_dataset
 from student_jax.devices import use_cores
-from student_jax.model import build_model, build_scorer
+from student_jax.model import build_model
 from student_jax.train import train
 from teacher_cache.manifest import read_manifest
 from tests.benchmarks.bench_student import describe_machine
@@ -61,9 +61,11 @@ def fit_linear(dataset: dict[str, Split]) -> dict[str, float]:
 def score_seeds(config: StudentConfig, dataset: dict[str, Split], seed: int, name: str) -> dict[str, np.ndarray]:
     """Accuracy of every seed on each split."""
     model = build_model(config, dataset["train"].features.shape[1], dataset["train"].logits.shape[1])
-    score, trained = build_scorer(model, config), train(model, dataset, config, seed, name).parameters
+    trained = train(model, dataset, config, seed, name)
     return {
-        split: (score(trained, dataset[split].features).argmax(-1) == dataset[split].labels).mean(axis=1)
+        split: (trained.score(trained.parameters, dataset[split].features).argmax(-1) == dataset[split].labels).mean(
+            axis=1
+        )
         for split in ("validation", "test")
     }
 

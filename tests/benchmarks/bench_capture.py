@@ -1,7 +1,8 @@
 """How fast a teacher's answers get into a cache, beside what people use instead.
 
-Run: python -m tests.benchmarks.bench_capture [--rounds 3] [--rows 6000] [--text FILE.parquet ...]
-In: nothing, or Parquet files with a column `text`.  Out: build/bench/capture.json and the same as tables.
+Run: python -m tests.benchmarks.bench_capture [--rounds 3] [--rows 12000] [--text FILE.parquet ...]
+In: nothing, or Parquet files with a column `text`, of which the first --rows texts are taken.
+Out: build/bench/capture.json and the same as tables.
 Imports: torch, transformers, the teacher's half.
 
 Every peer gets the same loaded, merged model, the same tokenizer and the same texts, and tokenizes them itself; rounds
@@ -50,10 +51,10 @@ from teacher_cache.writer import Job, Staging
 from tests.benchmarks.bench_student import describe_machine
 
 OUTPUT = Path("build/bench/capture.json")
-SIZES = {"128 wide": (128, 1), "512 wide": (512, 6)}  # width, and by what the number of rows is divided
+SIZES = {"128 wide": (128, 1), "512 wide": (512, 3)}  # width, and by what the number of rows is divided
 LABELS, MAX_LENGTH, PEER_BATCH = ["a", "b", "c", "d"], 256, 32
 TUNING = 48
-MIXED = "mixed lengths"
+MIXED, MIXED_ROWS = "mixed lengths", 3000
 # Times as fast as the peer: on texts of mixed lengths, on real text.
 TARGETS = {"pipeline": (2.0, 1.4), "Trainer.predict": (1.5, 1.3), "bare forward loop": (0.9, 0.9)}
 
@@ -257,12 +258,12 @@ def judge(rows: list[dict[str, Any]]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rows", type=int, default=6000)
+    parser.add_argument("--rows", type=int, default=12000)
     parser.add_argument("--text", type=Path, nargs="*", default=[])
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
     words = [f"{a}{b}{c}" for a in "bdfglmnprst" for b in ("a", "e", "io", "u") for c in ("n", "rt", "sk", "ll", "mo")]
-    corpora = {MIXED: make_mixed_texts(options.rows, words)}
+    corpora = {MIXED: make_mixed_texts(MIXED_ROWS, words)}
     for path in options.text:
         table = pq.read_table(path, columns=["text"])
         corpora[path.stem] = list(dict.fromkeys(table["text"].to_pylist()))[: options.rows]
