@@ -28,7 +28,7 @@ from teacher_cache.manifest import read_manifest
 from tests.benchmarks.bench_student import describe_machine
 
 OUTPUT = Path("build/bench/accuracy.json")
-TUNED = StudentConfig(loss=LossConfig(soft=0.5, hard=0.5), l2=0.05)
+TUNED = StudentConfig(loss=LossConfig(soft=0.5, hard=0.5), l2=0.05, encoding_scale=0.3)
 SETTINGS = {
     "tuned": TUNED,
     "soft labels": replace(TUNED, loss=LossConfig(soft=1.0, hard=0.0)),
@@ -37,7 +37,7 @@ SETTINGS = {
     "l2 0.02": replace(TUNED, l2=0.02),
     "l2 0.1": replace(TUNED, l2=0.1),
     "decay 1": replace(TUNED, l2=0.0, weight_decay=1.0),
-    "scale 0.3": replace(TUNED, encoding_scale=0.3),
+    "scale 0.03": replace(TUNED, encoding_scale=0.03),
     "ring": replace(TUNED, circuit=CircuitConfig(entanglement="ring")),
     "2 layers": replace(TUNED, circuit=CircuitConfig(layers=2)),
     "temperature 2": replace(TUNED, loss=replace(TUNED.loss, temperature=2.0)),
