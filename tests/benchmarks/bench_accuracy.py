@@ -62,12 +62,9 @@ def score_seeds(config: StudentConfig, dataset: dict[str, Split], seed: int, nam
     """Accuracy of every seed on each split."""
     model = build_model(config, dataset["train"].features.shape[1], dataset["train"].logits.shape[1])
     trained = train(model, dataset, config, seed, name)
-    return {
-        split: (trained.score(trained.parameters, dataset[split].features).argmax(-1) == dataset[split].labels).mean(
-            axis=1
-        )
-        for split in ("validation", "test")
-    }
+    splits = {split: dataset[split] for split in ("validation", "test")}
+    said = {split: trained.score(trained.parameters, rows.features).argmax(-1) for split, rows in splits.items()}
+    return {split: (said[split] == rows.labels).mean(axis=1) for split, rows in splits.items()}
 
 
 def half_width(values: np.ndarray) -> float:

@@ -9,7 +9,7 @@ from student_jax.circuit import Angles
 from student_jax.config import CircuitConfig, StudentConfig
 from student_jax.controls import CONTROLS, build_control
 from student_jax.dataset import Split
-from student_jax.model import build_model, count_trainable
+from student_jax.model import build_model, count_trainable, name_arrays
 from student_jax.train import train
 
 CONFIG = StudentConfig(circuit=CircuitConfig(qubits=3, layers=2), epochs=2, batch_size=8, seeds=2)
@@ -30,6 +30,13 @@ def test_sizes_of_the_default_controls():
         "frozen_circuit": 8811 - 4 * (33 + 10 + 33),
     }
     assert sizes["mlp"] <= 8811 < 769 * 12 + 13 * 4
+
+
+@pytest.mark.parametrize("name", [None, *CONTROLS])
+def test_the_penalty_holds_what_meets_the_features_and_nothing_else(name):
+    model = build_model(CONFIG, 97, 2) if name is None else draw(name, dimensions=97)[0]
+    arrays = name_arrays(model.initialise(np.random.default_rng(0)))
+    assert list(model.penalised) == [name for name, array in arrays.items() if len(array) == 97]
 
 
 def test_linear_control_is_affine():
