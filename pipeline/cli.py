@@ -11,14 +11,14 @@ from pipeline.commands.doctor import doctor
 from pipeline.commands.draw import draw
 from pipeline.commands.export import export
 from pipeline.commands.init import init
-from pipeline.commands.member import student
 from pipeline.commands.plan import plan
 from pipeline.commands.plots import plots
+from pipeline.commands.predict import predict
 from pipeline.commands.profile import profile
 from pipeline.commands.results import results
 from pipeline.commands.serve import serve
 from pipeline.commands.share import share
-from pipeline.commands.student import predict
+from pipeline.commands.student import student
 from pipeline.commands.sweep import sweep
 from pipeline.commands.teachers import teachers
 from pipeline.entry import run

@@ -1,6 +1,7 @@
 """The frozen encoder of features that need one; the only place where the student's side may meet torch.
 
-In: EmbedConfig.  Out: find_encoder().  Imports: teacher_cache.teacher.encode where the features are of that kind.
+In: EmbedConfig.  Out: find_encoder().
+Imports: teacher_cache.teacher.capture.frozen_encoder where the features are of that kind.
 """
 
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from student_jax.config import EmbedConfig
 from teacher_cache.errors import UserError
 
 if TYPE_CHECKING:
-    from teacher_cache.teacher.encode import FrozenEncoder
+    from teacher_cache.teacher.capture.frozen_encoder import FrozenEncoder
 
 
 def find_encoder(config: EmbedConfig) -> "FrozenEncoder | None":
@@ -21,7 +22,7 @@ def find_encoder(config: EmbedConfig) -> "FrozenEncoder | None":
     if config.kind != "encoder":
         return None
     try:
-        from teacher_cache.teacher.encode import load_encoder
+        from teacher_cache.teacher.capture.frozen_encoder import load_encoder
     except ImportError as error:
         raise UserError(f"features of kind encoder need {error.name}: pip install 'qdllm[teacher]'") from None
     return load_encoder(config.checkpoint, config.revision, config.max_length)

@@ -87,8 +87,8 @@ Term = Literal["ce", "kl", "js"]
 class EvaluateConfig:
     """What the student is measured against besides its teacher (block `evaluate`).
 
-    `controls`: other models, see student_jax/controls.py.  `losses`: the same student, trained with one term of its
-    loss alone.
+    `controls`: other models, see student_jax/comparators/controls.py.
+    `losses`: the same student, trained with one term of its loss alone.
     """
 
     controls: list[Control] = field(default_factory=lambda: ["linear", "mlp", "no_entanglement", "frozen_circuit"])

@@ -17,12 +17,12 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
-from student_jax.circuit import Angles, angle_shapes, count_outputs, sum_rotations
+from student_jax.circuit.qnode import Angles, angle_shapes, count_outputs, sum_rotations
 from student_jax.config import StudentConfig
-from student_jax.dataset import Split
+from student_jax.data.dataset import Split
+from student_jax.data.stored import StoredValues
 from student_jax.devices import ROWS, map_students, share_rows
 from student_jax.engines import Engine, build_engine
-from student_jax.stored import StoredValues
 
 # (parameters of all seeds, features (rows, dimensions)) -> scores (seeds, rows, classes)
 Score: TypeAlias = Callable[[Any, np.ndarray | StoredValues], np.ndarray]

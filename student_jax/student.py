@@ -13,12 +13,12 @@ from scipy.special import softmax
 
 from student_jax.checkpoint import Checkpoint, load_checkpoint
 from student_jax.config import EngineName
-from student_jax.features import Embedder, identify_embedder, load_embedder
+from student_jax.data.features import Embedder, identify_embedder, load_embedder
 from student_jax.model import build_model, build_scorer
 from teacher_cache.errors import UserError
 
 if TYPE_CHECKING:
-    from student_jax.embedders.encoder import Encoder
+    from student_jax.data.encoder_features import Encoder
 
 
 class Prediction(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipeline.examples import read_examples
+from pipeline.corpus.prepared import read_examples
 from teacher_cache.verify import diff_caches, inspect_cache, verify_cache
 
 FOLDER = click.Path(path_type=Path)
@@ -63,7 +63,7 @@ def verify(
     if spot_check is not None:
         if examples is None or base is None or adapter is None:
             raise click.UsageError("--spot-check needs --data, --base and --adapter")
-        from teacher_cache.teacher.gate import spot_check_cache
+        from teacher_cache.teacher.capture.gate import spot_check_cache
 
         checked["spot_check"] = spot_check_cache(path, examples, base, adapter, spot_check)
     if as_json:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipeline.metrics import tabulate_reliability
+from pipeline.evaluation.metrics import tabulate_reliability
 from pipeline.report.svg import GRID, TEACHER
 from teacher_cache.publish import publish_file
 from teacher_cache.reader import open_cache

@@ -14,7 +14,7 @@ from teacher_cache.errors import UserError
 
 if TYPE_CHECKING:
     from student_jax.checkpoint import Checkpoint
-    from student_jax.dataset import Split
+    from student_jax.data.dataset import Split
 
 Number = TypeVar("Number", int, float)
 FOLDER = click.Path(path_type=Path)
@@ -70,8 +70,8 @@ def diagnose(
     Noise is the probability of an error, X, Y or Z alike, on a qubit that leaves a gate.
     """
     from student_jax.checkpoint import load_checkpoint
-    from student_jax.gradients import tabulate_gradients
-    from student_jax.robustness import measure_robustness
+    from student_jax.diagnosis.gradients import tabulate_gradients
+    from student_jax.diagnosis.robustness import measure_robustness
 
     checkpoint = load_checkpoint(student)
     split = draw_rows(read_test(checkpoint, student, features, cache), rows, seed)
@@ -82,7 +82,7 @@ def diagnose(
     gradients = tabulate_gradients(config, classes, widths, layers or sorted({2, 4, 8, config.layers}), seed)
     if out is not None:
         from pipeline.commands.diagnosis_figure import draw_diagnosis
-        from pipeline.summary import write_table
+        from pipeline.evaluation.pair_summary import write_table
 
         write_table(out / "accuracy.csv", accuracy)
         write_table(out / "gradients.csv", gradients)
@@ -102,9 +102,9 @@ def read_test(checkpoint: "Checkpoint", student: Path, features: Path | None, ca
     Raises:
         UserError: features or cache are missing, damaged, or another student's.
     """
-    from pipeline.summary import require_cache
-    from student_jax.dataset import open_dataset
-    from student_jax.features import identify_embedder
+    from pipeline.evaluation.pair_summary import require_cache
+    from student_jax.data.dataset import open_dataset
+    from student_jax.data.features import identify_embedder
 
     task, teacher = (checkpoint.description.origin.get(key, "") for key in ("task", "teacher"))
     features = features or Path("features", task)

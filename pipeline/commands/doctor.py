@@ -116,8 +116,8 @@ def try_engines() -> dict[str, str]:
 
 def describe_remote() -> str:
     """Where the DVC remote is, or why there is none."""
-    from pipeline.dvc_project import open_repo
-    from pipeline.remote import open_remote
+    from pipeline.team.dvc_project import open_repo
+    from pipeline.team.remote import open_remote
 
     try:
         with open_repo() as repo:

@@ -22,8 +22,8 @@ def draw(student: Path | None, params: Path, out: Path | None, as_json: bool) ->
 
     Gates that change no output are pale, or in small letters and hollow where text is drawn.
     """
-    from student_jax.dead import count_angles, count_parameters
-    from student_jax.drawing import draw_circuit, render_text
+    from student_jax.diagnosis.live_parameters import count_angles, count_parameters
+    from student_jax.export.drawing import draw_circuit, render_text
 
     if student is not None:
         from student_jax.checkpoint import load_checkpoint
@@ -31,7 +31,7 @@ def draw(student: Path | None, params: Path, out: Path | None, as_json: bool) ->
         description = load_checkpoint(student).description
         config, classes, dimensions = description.config, len(description.labels), description.dimensions
     else:
-        from pipeline.project import read_project
+        from pipeline.team.project import read_project
 
         project = read_project(params)
         config, classes = project.student, len(project.task[project.tasks[0]].labels)

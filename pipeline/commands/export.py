@@ -26,12 +26,12 @@ def export(student: Path, version: str, text: str | None, out: Path | None) -> N
     if text is None and version == "2":
         raise UserError("--text must be given for OpenQASM 2, which has no inputs, got none; or take --format 3")
     from student_jax.checkpoint import load_checkpoint
-    from student_jax.export import export_student
+    from student_jax.export.openqasm import export_student
 
     if text is None:
         program = export_student(load_checkpoint(student), None, int(version))
     else:
-        from student_jax.features import read_config
+        from student_jax.data.features import read_config
         from student_jax.student import Student
 
         # The engine is not used; any other might first be measured, or not be installed.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:  # DVC takes half a second to import
-    from pipeline.dvc_project import Step
+    from pipeline.team.dvc_project import Step
 
 # More reasons than this say no more than the first ones do.
 SHOWN = 3
@@ -23,7 +23,7 @@ SHOWN = 3
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a stage's name, reasons, whether cached, seconds.")
 def plan(allow_missing: bool, records: Path, as_json: bool) -> None:
     """Say which stages would run and why, what is cached, and the time it took in earlier runs."""
-    from pipeline.dvc_project import list_steps, open_repo
+    from pipeline.team.dvc_project import list_steps, open_repo
 
     with open_repo() as repo:
         steps = list_steps(repo, allow_missing)

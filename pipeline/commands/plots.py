@@ -32,7 +32,7 @@ def plots() -> None:
 
     Needed once in a checkout: the page's template and the setting that names it are kept below .dvc, and not committed.
     """
-    from pipeline.dvc_project import open_repo
+    from pipeline.team.dvc_project import open_repo
 
     try:
         from vl_convert import javascript_bundle

@@ -11,7 +11,7 @@ import click
 from ruamel.yaml import YAML
 
 from pipeline.params import PARAMS, parse
-from pipeline.project import Project, read_project
+from pipeline.team.project import Project, read_project
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import hash_file
 from teacher_cache.publish import publish_file

@@ -13,7 +13,7 @@ import click
 from teacher_cache.errors import UserError
 
 if TYPE_CHECKING:  # DVC takes half a second to import
-    from pipeline.dvc_project import Step
+    from pipeline.team.dvc_project import Step
 
 COMMITTED = ("dvc.lock", "params.yaml")
 
@@ -26,8 +26,8 @@ def share(url: str | None, without_texts: bool) -> None:
 
     Without URL, to the remote that is configured already.
     """
-    from pipeline.dvc_project import list_needed, list_steps, open_repo
-    from pipeline.remote import add_remote, open_remote, push_outs, resolve_url
+    from pipeline.team.dvc_project import list_needed, list_steps, open_repo
+    from pipeline.team.remote import add_remote, open_remote, push_outs, resolve_url
 
     url = None if url is None else resolve_url(url)
     with open_repo() as repo:

@@ -1,61 +1,75 @@
-"""`qdllm predict`: a trained student on its own, from its folder alone.
+"""`qdllm student`: all that a team member needs who has neither torch nor a GPU nor the LLM.
 
-In: a student folder, texts.  Out: predict (a click command).  Imports: jax when it runs; never torch.
+In: a clone with dvc.lock, a remote.  Out: student (a click command).  Imports: dvc; no torch, no jax.
 """
 
-import json
+import os
+import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.encoder import find_encoder
+from pipeline.commands.results import results
 from teacher_cache.errors import UserError
 
-# Texts that are answered together: enough to fill the simulator, few enough that a pipe sees answers come.
-BATCH = 256
+if TYPE_CHECKING:  # DVC takes half a second to import
+    from pipeline.team.dvc_project import Step
 
 
-@click.command(short_help="Classify texts, one line of JSON each")
-@click.option("--student", type=click.Path(path_type=Path), required=True, help="A folder students/{task}/{teacher}.")
-@click.option("--file", type=click.Path(path_type=Path, allow_dash=True), help="One text a line; - is stdin.")
-@click.option("--circuit", type=click.Path(path_type=Path), help="The file of a circuit of your own.")
-@click.argument("texts", nargs=-1)
-def predict(student: Path, file: Path | None, circuit: Path | None, texts: tuple[str, ...]) -> None:
-    """Classify TEXTS, the lines of a file, or of stdin: one line of JSON each."""
-    if texts and file is not None:
-        raise click.UsageError("give TEXTS or --file, not both")
-    from student_jax.features import read_config
-    from student_jax.student import Student
+@click.command(short_help="Pull teachers, then train what has changed")
+@click.option("--remote", help="The shared remote's folder or address; needed once, then it is remembered.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@click.pass_context
+def student(context: click.Context, remote: str | None, quiet: bool) -> None:
+    """Pull the teachers' caches, then train, evaluate and report what has changed on the student's side."""
+    from pipeline.team.dvc_project import list_needed, list_steps, open_repo
+    from pipeline.team.remote import add_remote, is_reachable, pull_outs, resolve_url
 
-    loaded = Student.load(student, encoder=find_encoder(read_config(student)), circuit=circuit)
-    for batch in cut(texts or read_lines(file or Path("-"))):
-        labels, probabilities = loaded.predict(batch)
-        for text, label, row in zip(batch, labels, probabilities.tolist(), strict=True):
-            answer = {"text": text, "label": label, "probabilities": dict(zip(loaded.labels, row, strict=True))}
-            click.echo(json.dumps(answer, ensure_ascii=False))
-
-
-def cut(texts: Iterable[str]) -> Iterator[list[str]]:
-    """`texts` in lists of at most BATCH."""
-    remaining = iter(texts)
-    while batch := list(islice(remaining, BATCH)):
-        yield batch
+    with open_repo() as repo:
+        if remote is not None:
+            add_remote(repo, resolve_url(remote))
+        steps = list_steps(repo, allow_missing=True)
+        require_teachers(steps)
+        pull_outs(repo, list_needed(steps))
+        pull = is_reachable(repo)
+    run_stages(pull, quiet)
+    if not quiet:
+        context.invoke(results)
 
 
-def read_lines(path: Path) -> Iterator[str]:
-    """The lines of a UTF-8 file, or of stdin for -, without their ends.
+def require_teachers(steps: "list[Step]") -> None:
+    """Raise a UserError where a teacher's stage would have to run, which takes torch.
 
     Raises:
-        UserError: the file is not there, or a line is not UTF-8.
+        UserError: an active task or teacher was not shared, or something of its was changed here.
     """
-    if path != Path("-") and not path.is_file():
-        raise UserError(f"--file must be a file with one text a line, got {path}")
-    with sys.stdin.buffer if path == Path("-") else path.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                yield line.decode("utf-8").rstrip("\r\n")
-            except UnicodeDecodeError:
-                raise UserError(f"{path}: line {number} must be UTF-8") from None
+    for step in steps:
+        if step.is_teachers and step.reasons:
+            shared = [other.pair for other in steps if other.kind == "cache_teacher" and not other.reasons]
+            raise UserError(
+                f"{step.name} must be shared and unchanged, got: {step.reasons[0]}; shared of the active tasks and "
+                f"teachers: {', '.join(shared) or 'none'}; set tasks and teachers in params.yaml to what is shared, "
+                "take back the change, or run `dvc repro` where the extra `teacher` is installed"
+            )
+
+
+def run_stages(pull: bool, quiet: bool) -> None:
+    """`dvc repro` as a member wants it: what is not here and not needed counts as unchanged.
+
+    Args:
+        pull: fetch from the remote what an earlier run of a changed stage on the same inputs has made.
+        quiet: show what the stages print only where one fails.
+
+    Raises:
+        UserError: a stage failed; its own lines say why.
+    """
+    # The stages call `python`; without an activated environment that would be another one, or none.
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", *(["--pull"] if pull else [])]
+    sys.stdout.flush()
+    done = subprocess.run(command, env=environment, check=False, capture_output=quiet, text=True)
+    if done.returncode:
+        click.echo(f"{done.stdout or ''}{done.stderr or ''}", err=True, nl=False)
+        raise UserError("`dvc repro --allow-missing` failed, its lines above say why; finished stages are kept")

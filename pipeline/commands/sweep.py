@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.grid import Point, choose_points, parse_axes, set_point, write_command
-from pipeline.metrics import estimate_mean
+from pipeline.commands.grid import Point, choose_points, parse_axes, set_point, write_command
+from pipeline.evaluation.metrics import estimate_mean
 from pipeline.params import PARAMS, parse, read_active, read_seed, read_yaml
 from student_jax.config import StudentConfig
 from teacher_cache.errors import UserError
 
 if TYPE_CHECKING:
-    from student_jax.sweep import Outcome
+    from student_jax.training.settings import Outcome
 
 SHOWN = 5
 ACCURACIES = ("validation_accuracy", "test_accuracy")
@@ -113,9 +113,9 @@ def train_pair(
 ) -> "list[Outcome]":
     """Train all settings against one teacher's cache."""
     from student_jax.compilation import keep_compiled
-    from student_jax.dataset import open_dataset
+    from student_jax.data.dataset import open_dataset
     from student_jax.devices import use_cores
-    from student_jax.sweep import train_settings
+    from student_jax.training.settings import train_settings
 
     keep_compiled(Path("work/compiled"))
     use_cores()
@@ -154,7 +154,7 @@ def rank(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def write_folder(folder: Path, rows: Sequence[Mapping[str, Any]], ranked: Sequence[Mapping[str, Any]]) -> None:
     """Publish table.csv and, where a setting ended well, accuracy.png."""
     from pipeline.commands.sweep_figure import draw_sweep
-    from pipeline.summary import write_table
+    from pipeline.evaluation.pair_summary import write_table
     from teacher_cache.publish import publish_folder
 
     with publish_folder(folder) as temporary:

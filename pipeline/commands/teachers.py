@@ -11,10 +11,10 @@ import click
 
 from pipeline.commands.profile import make_yaml, save_params
 from pipeline.params import PARAMS
-from pipeline.project import read_project
+from pipeline.team.project import read_project
 from teacher_cache.errors import UserError
-from teacher_cache.teacher.config import FinetuneConfig, HubBase, TeacherConfig
-from teacher_cache.teacher.llms import LLMS, describe_teacher
+from teacher_cache.teacher.base.llms import LLMS, describe_teacher
+from teacher_cache.teacher.teacher_config import FinetuneConfig, HubBase, TeacherConfig
 
 # Table 3 of the paper counts LoRA of this rank with a head for the four classes of its largest task.
 PAPER_RANK = 200
@@ -74,7 +74,7 @@ def pin_revisions(path: Path, names: list[str], ref: str) -> None:
     Raises:
         UserError: the hub does not answer, or the commit has no safetensors.
     """
-    from teacher_cache.teacher.hub import find_commit
+    from teacher_cache.teacher.base.snapshot import find_commit
 
     content = make_yaml().load(path.read_text(encoding="utf-8"))
     commits: dict[str, str] = {}

@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from pipeline.corpus.card import make_card
 from pipeline.corpus.clean import clean, make_example_id
-from pipeline.corpus.config import PrepareConfig, TaskConfig
 from pipeline.corpus.sources import read_source
 from pipeline.corpus.split import assign_splits
+from pipeline.corpus.task_config import PrepareConfig, TaskConfig
 from teacher_cache.errors import UserError
 from teacher_cache.schema import EXAMPLES, SPLITS
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.corpus.config import EmbeddedSource, FileSource, HubSource, TaskConfig
-from pipeline.corpus.embedded import emotion, hiding, thematic
-from pipeline.corpus.files import read_file_rows
-from pipeline.corpus.hub import read_hub_rows
+from pipeline.corpus.file_source import read_file_rows
+from pipeline.corpus.generated import emotion, hiding, thematic
+from pipeline.corpus.hub_source import read_hub_rows
 from pipeline.corpus.row import Row, name_label
+from pipeline.corpus.task_config import EmbeddedSource, FileSource, HubSource, TaskConfig
 from teacher_cache.errors import UserError
 
 

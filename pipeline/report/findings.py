@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.report.columns import Column, Table
-from pipeline.report.evaluation import Summary, has_interval
 from pipeline.report.results import CONTROLS
+from pipeline.report.summary_checks import Summary, has_interval
 
 _VERDICTS = ("better than", "not distinguishable from", "worse than")
 

@@ -1,6 +1,6 @@
 """The report: one index.html that needs nothing else, and its tables as CSV and LaTeX beside it.
 
-In: summaries.  Out: build_report.  Imports: jinja2, matplotlib, student_jax.drawing; no torch.
+In: summaries.  Out: build_report.  Imports: jinja2, matplotlib, student_jax.export.drawing; no torch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,18 +15,18 @@ from markupsafe import Markup
 
 from pipeline.report import figures
 from pipeline.report.columns import Table
-from pipeline.report.evaluation import Summary, check_summaries, has_interval, name_pair
 from pipeline.report.figures import Figure
 from pipeline.report.findings import compare_controls, sampling_margin
 from pipeline.report.paper.beside import show_difference, show_interval
 from pipeline.report.paper.section import Section, build_section, write_latex
 from pipeline.report.provenance import list_machines
 from pipeline.report.results import CONTROLS
+from pipeline.report.summary_checks import Summary, check_summaries, has_interval, name_pair
 from pipeline.report.svg import inline_svg
 from pipeline.report.tables import build_tables, write_tables
-from student_jax.circuit import measured_wires
+from student_jax.circuit.qnode import measured_wires
 from student_jax.config import CircuitConfig
-from student_jax.drawing import draw_circuit
+from student_jax.export.drawing import draw_circuit
 
 _FOLDER = Path(__file__).parent
 _TITLES = {"student": "circuit with entanglement"} | CONTROLS

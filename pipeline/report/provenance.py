@@ -6,7 +6,7 @@ In: summaries.  Out: one function per table.  Imports: the cache's schema, for t
 from collections.abc import Sequence
 
 from pipeline.report.columns import EPOCHS, TASK, TEACHER, Column, Table
-from pipeline.report.evaluation import Record, Summary, flatten, name_pair
+from pipeline.report.summary_checks import Record, Summary, flatten, name_pair
 from teacher_cache.schema import SPLITS
 
 

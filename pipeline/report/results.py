@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.report.columns import EPOCHS, TASK, TEACHER, Column, Table
-from pipeline.report.evaluation import Record, Summary, has_interval, name_pair
+from pipeline.report.summary_checks import Record, Summary, has_interval, name_pair
 
 # From the circuit's nearest relative to the plainest model.
 CONTROLS = {

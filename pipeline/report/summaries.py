@@ -1,6 +1,6 @@
 """Reading what the stages evaluate and train_baseline wrote.
 
-In: the folder evaluations.  Out: read_summaries().  Imports: pipeline.predictions, pipeline.metrics.
+In: the folder evaluations.  Out: read_summaries().  Imports: pipeline.evaluation.answers, pipeline.evaluation.metrics.
 """
 
 import json
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.metrics import compare_answers
-from pipeline.predictions import Answers, read_predictions
+from pipeline.evaluation.answers import Answers, read_predictions
+from pipeline.evaluation.metrics import compare_answers
 from teacher_cache.errors import UserError
 
 _PREDICTIONS = "predictions.parquet"

@@ -1,18 +1,18 @@
 """The report's tables: the same numbers for the page, the CSV files and the terminal.
 
-In: summaries.  Out: build_tables, write_tables, format_students, format_rivals.  Imports: pipeline.metrics.
+In: summaries.  Out: build_tables, write_tables, format_students, format_rivals.  Imports: pipeline.evaluation.metrics.
 """
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.metrics import Interval
+from pipeline.evaluation.metrics import Interval
 from pipeline.report import findings, provenance, results
 from pipeline.report.columns import Table
-from pipeline.report.evaluation import Summary
 from pipeline.report.paper.costs import tabulate_tests
 from pipeline.report.paper.models import average_score, list_models
+from pipeline.report.summary_checks import Summary
 
 # McNemar's verdicts, short enough for a terminal of 80 columns.
 STANDINGS = {"QD-LLM better": "better", "rival better": "worse", "no difference found": "level"}

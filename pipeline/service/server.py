@@ -77,7 +77,7 @@ def warm_up(folder: Path, compiled: Path, circuit: Path | None) -> "Student":
         UserError: there is no such student, or it is damaged.
     """
     from student_jax.compilation import keep_compiled
-    from student_jax.features import read_config
+    from student_jax.data.features import read_config
     from student_jax.student import Student
 
     keep_compiled(compiled)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
+from pipeline.corpus.prepared import read_training
 from pipeline.entry import PATH, require, run, write_record
-from pipeline.examples import read_training
 from pipeline.params import read_block, read_seed
 from teacher_cache.publish import publish_folder
-from teacher_cache.teacher.base import make_base
-from teacher_cache.teacher.config import BaseConfig
+from teacher_cache.teacher.base.checkpoints import make_base
+from teacher_cache.teacher.teacher_config import BaseConfig
 
 
 @click.command()

@@ -10,9 +10,9 @@ import click
 
 from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block
-from teacher_cache.teacher.capture import Capture, capture
-from teacher_cache.teacher.config import CaptureConfig
-from teacher_cache.teacher.ray_capture import capture_with_ray
+from teacher_cache.teacher.capture.job import Capture, capture
+from teacher_cache.teacher.capture.ray_workers import capture_with_ray
+from teacher_cache.teacher.teacher_config import CaptureConfig
 
 
 @click.command()

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 import numpy as np
 
+from pipeline.corpus.prepared import read_examples, read_training
 from pipeline.encoder import find_encoder
 from pipeline.entry import PATH, require, run, write_record
-from pipeline.examples import read_examples, read_training
 from pipeline.params import read_block
 from student_jax.config import EmbedConfig
-from student_jax.features import fit_embedder, take_vectors, write_features
+from student_jax.data.features import fit_embedder, take_vectors, write_features
 from teacher_cache.manifest import fingerprint_examples
 from teacher_cache.publish import publish_folder
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 
 from pipeline.entry import PATH, measure_run, require, run
-from pipeline.evaluation import tabulate_confusion
+from pipeline.evaluation.answers import write_predictions
+from pipeline.evaluation.pair_summary import find_peak, read_records, summarise_pair, write_table
+from pipeline.evaluation.scoring import tabulate_confusion
 from pipeline.params import read_block, read_seed
-from pipeline.predictions import write_predictions
-from pipeline.summary import find_peak, read_records, summarise_pair, write_table
 from student_jax.checkpoint import load_checkpoint, read_curves
 from student_jax.compilation import keep_compiled
 from student_jax.config import CircuitConfig, EvaluateConfig
-from student_jax.dataset import open_dataset
+from student_jax.data.dataset import open_dataset
 from student_jax.devices import use_cores
 from teacher_cache.publish import publish_folder, write_json
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import click
 
+from pipeline.corpus.prepared import read_examples, read_labels
 from pipeline.entry import PATH, is_main_process, require, run, write_record
-from pipeline.examples import read_examples, read_labels
 from pipeline.params import read_block, read_seed
 from teacher_cache.publish import publish_folder
-from teacher_cache.teacher.config import FinetuneConfig
-from teacher_cache.teacher.finetune import finetune
+from teacher_cache.teacher.finetune.adapter import finetune
+from teacher_cache.teacher.teacher_config import FinetuneConfig
 
 
 @click.command()

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import pyarrow.parquet as pq
 
-from pipeline.corpus.config import PrepareConfig, TaskConfig
 from pipeline.corpus.examples import build_examples
+from pipeline.corpus.task_config import PrepareConfig, TaskConfig
 from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block, read_seed
 from teacher_cache.publish import publish_folder, write_json

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import click
 
-from pipeline.baselines import summarise_rival
+from pipeline.corpus.prepared import read_examples, read_training
 from pipeline.entry import PATH, measure_run, require, run
-from pipeline.examples import read_examples, read_training
+from pipeline.evaluation.answers import write_predictions
+from pipeline.evaluation.comparator_summary import summarise_rival
 from pipeline.params import parse, read_over, read_seed
-from pipeline.predictions import write_predictions
-from student_jax.baselines.bert import read_bert
-from student_jax.baselines.config import METHODS, Method
-from student_jax.baselines.dataset import find_facts, join_texts
-from student_jax.baselines.methods import RIVALS, train_rival
-from student_jax.baselines.saving import save_rival
-from student_jax.baselines.tokens import fit_tokenizer, load_tokenizer
+from student_jax.comparators.bert import read_bert
+from student_jax.comparators.catalogue import RIVALS, train_rival
+from student_jax.comparators.comparator_config import METHODS, Method
+from student_jax.comparators.saving import save_rival
+from student_jax.comparators.token_dataset import find_facts, join_texts
+from student_jax.comparators.tokens import fit_tokenizer, load_tokenizer
 from student_jax.compilation import keep_compiled
 from student_jax.devices import use_cores
 from teacher_cache.manifest import fingerprint_examples

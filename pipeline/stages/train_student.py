@@ -13,10 +13,10 @@ from pipeline.params import read_block, read_seed
 from student_jax.checkpoint import save_student
 from student_jax.compilation import keep_compiled
 from student_jax.config import StudentConfig
-from student_jax.dataset import open_dataset
+from student_jax.data.dataset import open_dataset
 from student_jax.devices import use_cores
 from student_jax.model import build_model
-from student_jax.train import train
+from student_jax.training.trainer import train
 from teacher_cache.publish import publish_folder
 
 

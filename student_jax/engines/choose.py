@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from student_jax.circuit import Angles, angle_shapes
+from student_jax.circuit.qnode import Angles, angle_shapes
 from student_jax.config import CircuitConfig
 from student_jax.engines.fused import build_fused
 from student_jax.engines.interface import Engine

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, DTypeLike, Float
 
-from student_jax.circuit import Angles, measured_wires, neighbours, sum_rotations
+from student_jax.circuit.qnode import Angles, measured_wires, neighbours, sum_rotations
 from student_jax.config import CircuitConfig
 from student_jax.engines.blocks import build_factors, group_sizes, index_bits
 from student_jax.engines.evolve import build_evolve

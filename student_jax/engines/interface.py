@@ -9,7 +9,7 @@ from typing import TypeAlias
 import jax
 from jaxtyping import Array, DTypeLike, Float
 
-from student_jax.circuit import Angles, angle_shapes
+from student_jax.circuit.qnode import Angles, angle_shapes
 from student_jax.config import CircuitConfig
 from teacher_cache.errors import UserError
 

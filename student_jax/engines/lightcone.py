@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool
 
-from student_jax.circuit import Angles, angle_shapes, measured_wires, neighbours
+from student_jax.circuit.qnode import Angles, angle_shapes, measured_wires, neighbours
 from student_jax.config import CircuitConfig
 
 

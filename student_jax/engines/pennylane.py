@@ -16,7 +16,7 @@ import numpy as np
 import pennylane as qml
 from jaxtyping import Array, DTypeLike, Float
 
-from student_jax.circuit import Angles, build_qnode, measured_wires, sum_rotations
+from student_jax.circuit.qnode import Angles, build_qnode, measured_wires, sum_rotations
 from student_jax.config import CircuitConfig
 from student_jax.engines.interface import Engine, check_shapes, require_precision
 from teacher_cache.errors import UserError

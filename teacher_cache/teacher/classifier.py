@@ -20,9 +20,9 @@ from transformers.utils import logging
 
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
+from teacher_cache.teacher.base.architectures import embedding_module, lora_targets
+from teacher_cache.teacher.base.quantization import make_quantization
 from teacher_cache.teacher.device import find_device
-from teacher_cache.teacher.quantization import make_quantization
-from teacher_cache.teacher.registry import embedding_module, lora_targets
 from teacher_cache.teacher.tokenization import first_line
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"  # peft's names: any tool of its family can load the folder

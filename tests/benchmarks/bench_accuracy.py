@@ -20,10 +20,10 @@ from sklearn.linear_model import LogisticRegression
 
 from student_jax.compilation import keep_compiled
 from student_jax.config import CircuitConfig, LossConfig, StudentConfig
-from student_jax.dataset import Split, open_dataset
+from student_jax.data.dataset import Split, open_dataset
 from student_jax.devices import use_cores
 from student_jax.model import build_model
-from student_jax.train import train
+from student_jax.training.trainer import train
 from teacher_cache.manifest import read_manifest
 from tests.benchmarks.bench_student import describe_machine
 

@@ -40,13 +40,13 @@ from transformers import (
 from teacher_cache.publish import publish_folder
 from teacher_cache.reader import open_cache
 from teacher_cache.schema import EXAMPLES, SPLITS
-from teacher_cache.teacher.base import make_base
+from teacher_cache.teacher.base.checkpoints import make_base
+from teacher_cache.teacher.base.local_model import train_tokenizer
 from teacher_cache.teacher.batches import pad_batch, plan_batches
-from teacher_cache.teacher.capture import Capture, capture
-from teacher_cache.teacher.config import CaptureConfig, FinetuneConfig, HubBase
-from teacher_cache.teacher.finetune import finetune
-from teacher_cache.teacher.local import train_tokenizer
-from teacher_cache.teacher.predict import Teacher, load_teacher
+from teacher_cache.teacher.capture.answering import Teacher, load_teacher
+from teacher_cache.teacher.capture.job import Capture, capture
+from teacher_cache.teacher.finetune.adapter import finetune
+from teacher_cache.teacher.teacher_config import CaptureConfig, FinetuneConfig, HubBase
 from teacher_cache.writer import Job, Staging
 from tests.benchmarks.bench_student import describe_machine
 
@@ -104,8 +104,8 @@ def build_calls(teacher: Teacher, texts: Sequence[str], folder: Path) -> dict[st
         for name in ("work", "cache"):
             shutil.rmtree(folder / name, ignore_errors=True)
         with (
-            patch("teacher_cache.teacher.capture.load_teacher", return_value=teacher),
-            patch("teacher_cache.teacher.gate.load_teacher", return_value=teacher),
+            patch("teacher_cache.teacher.capture.job.load_teacher", return_value=teacher),
+            patch("teacher_cache.teacher.capture.gate.load_teacher", return_value=teacher),
         ):
             capture(request, folder / "work", folder / "cache")
         return open_cache(folder / "cache", {}).read().logits

@@ -23,10 +23,10 @@ import numpy as np
 import psutil
 import pyarrow.parquet as pq
 
-from pipeline.corpus.embedded import emotion
+from pipeline.corpus.generated import emotion
 from student_jax.checkpoint import Checkpoint, Description, save_checkpoint
 from student_jax.config import EmbedConfig, StudentConfig
-from student_jax.features import fit_embedder, identify_embedder
+from student_jax.data.features import fit_embedder, identify_embedder
 from student_jax.model import build_model
 from tests.benchmarks.bench_student import describe_machine
 

@@ -19,11 +19,11 @@ import numpy as np
 import pyarrow as pa
 
 from student_jax.config import CircuitConfig, StudentConfig
-from student_jax.dataset import open_dataset
+from student_jax.data.dataset import open_dataset
+from student_jax.data.features import MAX_BYTES, write_features
 from student_jax.devices import use_cores
-from student_jax.features import MAX_BYTES, write_features
 from student_jax.model import build_model
-from student_jax.train import train
+from student_jax.training.trainer import train
 from teacher_cache.schema import SPLITS
 from teacher_cache.writer import Job, Staging
 from tests.benchmarks.bench_student import describe_machine

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from student_jax.circuit import Angles, angle_shapes, measured_wires
+from student_jax.circuit.qnode import Angles, angle_shapes, measured_wires
 from student_jax.config import CircuitConfig
 from student_jax.devices import map_students
 from student_jax.engines import build_engine

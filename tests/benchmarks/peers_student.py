@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from student_jax.circuit import Angles, build_qnode, measured_wires, neighbours, sum_rotations
+from student_jax.circuit.qnode import Angles, build_qnode, measured_wires, neighbours, sum_rotations
 from student_jax.config import CircuitConfig
 from student_jax.engines import build_engine
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from teacher_cache.sealed import write_sealed
-from teacher_cache.teacher.capture import capture
+from teacher_cache.teacher.capture.job import capture
 from tests.faults.outcomes import Row, judge
 from tests.faults.subject import Ground, find_finished, judge_resumption
 from tests.faults.workers import run_worker

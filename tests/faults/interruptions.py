@@ -17,7 +17,7 @@ from statistics import median
 
 import psutil
 
-from teacher_cache.teacher.capture import Capture, capture
+from teacher_cache.teacher.capture.job import Capture, capture
 from tests.faults.outcomes import Row
 from tests.faults.subject import Ground, Subject, find_finished, judge_resumption, read_bytes, tune, wait_for_parts
 from tests.faults.workers import TIMEOUT_SECONDS, Worker, run_worker

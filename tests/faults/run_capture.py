@@ -6,7 +6,7 @@ Run: torchrun --standalone --nproc_per_node 2 -m tests.faults.run_capture TASK T
 import sys
 from pathlib import Path
 
-from teacher_cache.teacher.capture import Capture, capture
+from teacher_cache.teacher.capture.job import Capture, capture
 from tests.faults.subject import CONFIG
 
 task, teacher, *paths = sys.argv[1:]

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 from teacher_cache.publish import publish_folder
 from teacher_cache.reader import open_cache
 from teacher_cache.schema import EXAMPLES, SPLITS
-from teacher_cache.teacher.base import make_base
-from teacher_cache.teacher.capture import Capture, capture
-from teacher_cache.teacher.config import CaptureConfig, FinetuneConfig, LocalBase
-from teacher_cache.teacher.finetune import finetune
+from teacher_cache.teacher.base.checkpoints import make_base
+from teacher_cache.teacher.capture.job import Capture, capture
+from teacher_cache.teacher.finetune.adapter import finetune
+from teacher_cache.teacher.teacher_config import CaptureConfig, FinetuneConfig, LocalBase
 from tests.faults.outcomes import Outcome
 from tests.faults.workers import Verdict, Worker, run_worker
 

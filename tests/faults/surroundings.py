@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from teacher_cache.teacher.capture import capture
+from teacher_cache.teacher.capture.job import capture
 from tests.faults.outcomes import Outcome, Row
 from tests.faults.subject import Ground, find_finished, judge_resumption, read_bytes, tune, wait_for_parts
 from tests.faults.workers import Worker, run_worker

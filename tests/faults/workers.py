@@ -20,7 +20,7 @@ import transformers.models.llama.modeling_llama  # noqa: F401  what from_pretrai
 from tqdm import tqdm
 
 from pipeline.entry import USER_ERRORS
-from teacher_cache.teacher import capture as _capture  # noqa: F401
+from teacher_cache.teacher.capture import job as _capture  # noqa: F401
 
 TIMEOUT_SECONDS = 120.0
 # Its own lock is a semaphore of the system, and every killed worker would leave one behind.

@@ -6,12 +6,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.project import read_project
+from pipeline.team.project import read_project
 from teacher_cache.publish import publish_folder
 from teacher_cache.reader import open_cache
-from teacher_cache.teacher.base import make_base
-from teacher_cache.teacher.capture import Capture, capture
-from teacher_cache.teacher.finetune import finetune
+from teacher_cache.teacher.base.checkpoints import make_base
+from teacher_cache.teacher.capture.job import Capture, capture
+from teacher_cache.teacher.finetune.adapter import finetune
 from tests.teacher_cache.teacher.conftest import LABELS, make_examples, make_stand_in
 
 ROOT = Path(__file__).parents[2]

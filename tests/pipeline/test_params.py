@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.params import parse, read_active, read_baselines, read_block, read_seed
-from pipeline.project import Project, read_project
+from pipeline.team.project import Project, read_project
 from student_jax.config import StudentConfig
 from teacher_cache.errors import UserError
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from pipeline.predictions import read_predictions
+from pipeline.evaluation.answers import read_predictions
 
 STUDENT = ["train_student", "evaluate", "report"]
 

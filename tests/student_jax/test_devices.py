@@ -16,10 +16,10 @@ import sys
 import jax
 import numpy as np
 from student_jax.config import CircuitConfig, StudentConfig
-from student_jax.dataset import Split
+from student_jax.data.dataset import Split
 from student_jax.devices import share_training
 from student_jax.model import build_model
-from student_jax.train import train
+from student_jax.training.trainer import train
 
 seeds = int(sys.argv[1])
 random = np.random.default_rng(3)

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from student_jax.circuit import build_qnode
+from student_jax.circuit.qnode import build_qnode
 from student_jax.config import CircuitConfig, StudentConfig
 from student_jax.model import build_model, build_scorer, count_trainable, name_arrays
 from teacher_cache.errors import UserError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.metrics import score
+from pipeline.evaluation.metrics import score
 from teacher_cache.quality import QualityTally
 
 

@@ -1,6 +1,7 @@
 """A table of the paper with ours beside it: the paper's value, ours, its 95 % interval, the difference.
 
-In: keys and measures, one Cell for each.  Out: Beside, Row, Cell.  Imports: pipeline.metrics, for its Interval.
+In: keys and measures, one Cell for each.  Out: Beside, Row, Cell.
+Imports: pipeline.evaluation.metrics, for its Interval.
 """
 
 from collections.abc import Iterator, Mapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
 
-from pipeline.metrics import Interval
+from pipeline.evaluation.metrics import Interval
 from pipeline.report.columns import Column, Table
 
 Number = int | float

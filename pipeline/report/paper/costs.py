@@ -1,17 +1,18 @@
 """What a model costs: the times of figure 3, and what the paper leaves out.
 
-In: summaries.  Out: tabulate_times, tabulate_related, tabulate_costs, tabulate_tests.  Imports: pipeline.metrics.
+In: summaries.  Out: tabulate_times, tabulate_related, tabulate_costs, tabulate_tests.
+Imports: pipeline.evaluation.metrics.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.metrics import adjust_p_values
+from pipeline.evaluation.metrics import adjust_p_values
 from pipeline.report.columns import TASK, TEACHER, Column, Table
-from pipeline.report.evaluation import Record, Summary, name_pair
 from pipeline.report.paper.beside import Cell
 from pipeline.report.paper.models import average_cost, average_score, list_models
 from pipeline.report.paper.published import COMPRESSING, METHODS, OVERALL, RELATED, STUDENT, find_published, name_task
+from pipeline.report.summary_checks import Record, Summary, name_pair
 
 _METHOD = Column("method", "Method")
 _TEACHER = "teacher"  # what figure 3 calls the original LLMs

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.report.columns import Column, Table
-from pipeline.report.evaluation import Record, Summary
 from pipeline.report.paper.published import METHODS, find_published, name_task, name_teacher
+from pipeline.report.summary_checks import Record, Summary
 
 _NOT_SAID = "not said"
 _AS_THE_TEXT = "as the text"

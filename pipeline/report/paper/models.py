@@ -1,6 +1,7 @@
 """The small models of a report, student and rivals alike, and what several of them measure on average.
 
-In: summaries.  Out: Model, list_models, read_seeds, average, average_score, average_cost.  Imports: pipeline.metrics.
+In: summaries.  Out: Model, list_models, read_seeds, average, average_score, average_cost.
+Imports: pipeline.evaluation.metrics.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.metrics import estimate_mean
-from pipeline.report.evaluation import Summary
+from pipeline.evaluation.metrics import estimate_mean
 from pipeline.report.paper.beside import Ours
 from pipeline.report.paper.published import METHODS, STUDENT
+from pipeline.report.summary_checks import Summary
 
 Scores = Mapping[str, float]
 

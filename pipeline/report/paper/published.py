@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline.report.evaluation import Record
+from pipeline.report.summary_checks import Record
 
 _FOLDER = Path(__file__).parent
 _COUNTS = {"texts", "classes", "tokens", "parameters", "lora_parameters"}

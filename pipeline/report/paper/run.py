@@ -9,8 +9,8 @@ from typing import Any
 
 from pipeline.params import read_yaml
 from pipeline.report.columns import Column, Table
-from pipeline.report.evaluation import Record, Summary
 from pipeline.report.provenance import list_machines
+from pipeline.report.summary_checks import Record, Summary
 
 _PROFILES = Path(__file__).parents[2] / "profiles"
 

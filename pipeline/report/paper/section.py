@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.report.columns import Table
-from pipeline.report.evaluation import Summary
 from pipeline.report.figures import Figure
 from pipeline.report.paper.beside import Beside
 from pipeline.report.paper.costs import tabulate_costs, tabulate_related, tabulate_tests, tabulate_times
 from pipeline.report.paper.deviations import tabulate_deviations
-from pipeline.report.paper.figures import draw_related, draw_times
 from pipeline.report.paper.latex import format_beside, format_table
+from pipeline.report.paper.paper_figures import draw_related, draw_times
+from pipeline.report.paper.paper_tables import build_besides
 from pipeline.report.paper.run import tabulate_run
-from pipeline.report.paper.tables import build_besides
+from pipeline.report.summary_checks import Summary
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.pipeline.commands.test_member import find_key
+from tests.pipeline.commands.test_student import find_key
 
 URL = "s3://team/qdllm"
 CARD = "cards/emotion-tiny.json"

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from pipeline.cli import qdllm
 from pipeline.commands.init import init
 from pipeline.commands.share import describe_next
-from pipeline.project import read_project
+from pipeline.team.project import read_project
 from teacher_cache.errors import UserError
 from tests.pipeline.conftest import ENVIRONMENT, Checkout
 from tests.pipeline.template import TEMPLATE, make_template

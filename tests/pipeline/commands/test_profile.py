@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from pipeline.commands.profile import PROFILES, profile
-from pipeline.project import read_project
+from pipeline.team.project import read_project
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import hash_file
 

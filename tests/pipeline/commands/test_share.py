@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from pipeline.remote import resolve_url
+from pipeline.team.remote import resolve_url
 from teacher_cache.errors import UserError
 
 

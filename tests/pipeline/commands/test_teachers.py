@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from pipeline.commands.teachers import teachers
 from teacher_cache.errors import UserError
-from teacher_cache.teacher.llms import LLMS
+from teacher_cache.teacher.base.llms import LLMS
 from tests.teacher_cache.teacher.hub_server import serve_hub
 
 ROOT = Path(__file__).parents[3]

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 import pytest
 
 from pipeline.corpus.clean import make_example_id
-from pipeline.corpus.config import EmbeddedSource, FileSource, PrepareConfig, TaskConfig
 from pipeline.corpus.examples import build_examples
+from pipeline.corpus.task_config import EmbeddedSource, FileSource, PrepareConfig, TaskConfig
 from teacher_cache.errors import UserError
 from teacher_cache.schema import EXAMPLES, SPLITS
 

@@ -2,9 +2,9 @@ import hashlib
 
 import pytest
 
-from pipeline.corpus.config import FileSource, TaskConfig
 from pipeline.corpus.row import Row, name_label, quote
 from pipeline.corpus.sources import read_source
+from pipeline.corpus.task_config import FileSource, TaskConfig
 from teacher_cache.errors import UserError
 
 CONTENT = b"text,label\ngood,1\nbad,0\n"

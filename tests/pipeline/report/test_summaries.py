@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.predictions import write_predictions
+from pipeline.evaluation.answers import write_predictions
 from pipeline.report.summaries import read_summaries
 from teacher_cache.errors import UserError
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from pipeline.report.columns import Column, Table
-from pipeline.report.evaluation import check_summaries
+from pipeline.report.summary_checks import check_summaries
 from pipeline.report.tables import build_tables, format_rivals, format_students, write_tables
 from teacher_cache.errors import UserError
 

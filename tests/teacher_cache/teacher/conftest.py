@@ -10,9 +10,9 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from teacher_cache.schema import EXAMPLES
-from teacher_cache.teacher.base import make_base
-from teacher_cache.teacher.config import FinetuneConfig, LocalBase
-from teacher_cache.teacher.local import train_tokenizer
+from teacher_cache.teacher.base.checkpoints import make_base
+from teacher_cache.teacher.base.local_model import train_tokenizer
+from teacher_cache.teacher.teacher_config import FinetuneConfig, LocalBase
 
 LABELS = ["animal", "tool", "weather"]
 WORDS = [

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pipeline.report.paper.costs import tabulate_costs, tabulate_related, tabulate_tests, tabulate_times
-from pipeline.report.paper.figures import draw_related, draw_times
+from pipeline.report.paper.paper_figures import draw_related, draw_times
 
 RIVALS = ("tinybert", "minillm", "distilbert", "pkd", "textrcnn", "hitin", "lsfls", "bertqtc")
 

@@ -1,0 +1,297 @@
+"""Text -> frozen features: fitted once on the training split, applied anywhere.
+
+In: EmbedConfig and texts, or the folder of a saved embedder.
+Out: Embedder, fit_embedder(), take_vectors(), load_embedder(), read_config(), link_embedder(), identify_embedder(),
+Features, write_features(), read_features().
+Imports: NumPy, pyarrow, pydantic, safetensors, and what the kind of features needs; never jax.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import safetensors.numpy
+from pydantic import TypeAdapter
+from safetensors import SafetensorError
+
+from student_jax.config import EmbedConfig
+from student_jax.data.stored import GROUP_BYTES, StoredValues, open_values, require_finite
+from teacher_cache.errors import UserError
+from teacher_cache.publish import publish_file
+from teacher_cache.reader import ids_to_numpy
+from teacher_cache.schema import features_schema, require_schema
+from teacher_cache.sealed import read_sealed, write_sealed
+
+if TYPE_CHECKING:  # scikit-learn and tokenizers take seconds to import, and who reads features needs neither
+    from student_jax.data.corpus_features import CorpusEmbedding
+    from student_jax.data.encoder_features import Encoder, EncoderEmbedding
+    from student_jax.data.file_features import FileEmbedding
+    from student_jax.data.static_features import StaticEmbedding
+
+FORMAT = 1
+TENSORS, DESCRIPTION = "embedder.safetensors", "embedder.json"
+FINGERPRINT = b"examples"
+# What of a task's features is held in memory; more is read from its file, window by window.
+MAX_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A fitted embedder: its settings and its embedding of one of four kinds."""
+
+    config: EmbedConfig
+    embedding: "CorpusEmbedding | StaticEmbedding | EncoderEmbedding | FileEmbedding"
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a feature vector."""
+        return self.embedding.dimensions
+
+    @property
+    def inference_parameters(self) -> int:
+        """Numbers that a text's features are computed with."""
+        return self.embedding.inference_parameters
+
+    def transform(self, texts: Sequence[str]) -> np.ndarray:
+        """Features (rows, dimensions) of `texts`, float32, mean square about 1.
+
+        Raises:
+            UserError: features of the kind `file`.
+        """
+        return self.embedding.transform(texts)
+
+    def prepare(self, vectors: np.ndarray) -> np.ndarray:
+        """Features of vectors made elsewhere: those of a file are scaled, all others are features already."""
+        from student_jax.data.file_features import FileEmbedding
+
+        return self.embedding.prepare(vectors) if isinstance(self.embedding, FileEmbedding) else vectors
+
+    def save(self, folder: Path) -> None:
+        """Publish embedder.safetensors and embedder.json in `folder`."""
+        tensors, content = self.embedding.to_content()
+        data = safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in tensors.items()})
+        with publish_file(folder / TENSORS) as temporary:
+            temporary.write_bytes(data)
+        write_sealed(
+            folder / DESCRIPTION,
+            {
+                "format": FORMAT,
+                "sha256": hashlib.sha256(data).hexdigest(),
+                "config": asdict(self.config),
+                "dimensions": self.dimensions,
+                "inference_parameters": self.inference_parameters,
+                **content,
+            },
+        )
+
+
+def fit_embedder(
+    config: EmbedConfig, texts: Sequence[str], labels: Sequence[int] | None = None, encoder: "Encoder | None" = None
+) -> Embedder:
+    """Fit on the training split, and on nothing else.
+
+    Args:
+        config: which features.
+        texts: of the training split.
+        labels: their classes; `corpus` weighs its terms by them where `class_weights` is set, and without them leaves
+            terms unweighted.
+        encoder: the frozen model, for `encoder` alone.
+
+    Raises:
+        UserError: no texts, a checkpoint that cannot be used, no term that is frequent enough, or no encoder.
+    """
+    if not texts:
+        raise UserError("embed: the training split must have at least one text, got 0")
+    if config.kind == "corpus":
+        from student_jax.data.corpus_features import fit_corpus
+
+        return Embedder(config, fit_corpus(config, texts, labels if config.class_weights else None))
+    if config.kind == "static":
+        from student_jax.data.static_features import fit_static
+
+        return Embedder(config, fit_static(config, texts))
+    from student_jax.data.encoder_features import fit_encoder, require_encoder
+
+    return Embedder(config, fit_encoder(require_encoder(encoder, config), texts))
+
+
+def take_vectors(
+    config: EmbedConfig, task: str, ids: pa.ChunkedArray, training: np.ndarray
+) -> tuple[Embedder, np.ndarray]:
+    """Features of the kind `file`: the vectors that the user brings, scaled as the training split's need it.
+
+    Args:
+        config: which file.
+        task: the task that the examples are of.
+        ids: the column example_id of the examples.
+        training: (rows,), which of them are of the training split.
+
+    Returns:
+        What scales further vectors, and the features (rows, dimensions), float32.
+
+    Raises:
+        UserError: the file does not have one vector for each example.
+    """
+    from student_jax.data.file_features import fit_file, read_vectors
+
+    vectors = read_vectors(config, task, ids_to_numpy(ids))
+    embedding = fit_file(vectors[training], Path(str(config.path)).name)
+    return Embedder(config, embedding), embedding.prepare(vectors)
+
+
+def read_config(folder: Path) -> EmbedConfig:
+    """The settings of the embedder in `folder`, without its tensors.
+
+    Raises:
+        UserError: embedder.json is missing or damaged.
+    """
+    try:
+        # By way of JSON, where pydantic's strict mode takes values as they are written and no others.
+        return TypeAdapter(EmbedConfig).validate_json(json.dumps(read_sealed(folder / DESCRIPTION, FORMAT)["config"]))
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename} must exist; run the embed stage or `dvc pull`") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder} holds no readable embedder: {' '.join(str(error).split())[:200]}; remake it"
+        ) from None
+
+
+def load_embedder(folder: Path, encoder: "Encoder | None" = None) -> Embedder:
+    """The embedder that was saved in `folder`.
+
+    Raises:
+        UserError: a file is missing, damaged or of another format, or features of kind encoder without an encoder.
+    """
+    try:
+        content = read_sealed(folder / DESCRIPTION, FORMAT)
+        data = (folder / TENSORS).read_bytes()
+        if hashlib.sha256(data).hexdigest() != content["sha256"]:
+            raise UserError(f"{folder / TENSORS} must be the file that {DESCRIPTION} names; remake or pull both")
+        tensors = safetensors.numpy.load(data)
+        for name, array in tensors.items():
+            if array.dtype.kind != "f" or not np.isfinite(array).all():
+                raise ValueError(f"{name} must hold finite numbers, got {array.dtype}")
+        config = read_config(folder)
+        return Embedder(config, _restore(config, tensors, content, encoder))
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename} must exist; run the embed stage or `dvc pull`") from None
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise UserError(
+            f"{folder} holds no readable embedder: {' '.join(str(error).split())[:200]}; remake it"
+        ) from None
+
+
+def link_embedder(source: Path, target: Path) -> str:
+    """Put the embedder of folder `source` into folder `target` too, as hard links where the file system has them.
+
+    Returns:
+        SHA-256 of embedder.json, which itself names the SHA-256 of the tensors.
+    """
+    for name in (TENSORS, DESCRIPTION):
+        try:
+            os.link(source / name, target / name)
+        except OSError:
+            shutil.copyfile(source / name, target / name)
+    return identify_embedder(target)
+
+
+def identify_embedder(folder: Path) -> str:
+    """SHA-256 of the folder's embedder.json."""
+    return hashlib.sha256((folder / DESCRIPTION).read_bytes()).hexdigest()
+
+
+def _restore(
+    config: EmbedConfig, tensors: Mapping[str, np.ndarray], content: Mapping[str, Any], encoder: "Encoder | None"
+) -> "CorpusEmbedding | StaticEmbedding | EncoderEmbedding | FileEmbedding":
+    if config.kind == "corpus":
+        from student_jax.data.corpus_features import CorpusEmbedding
+
+        return CorpusEmbedding.from_content(config, tensors, content)
+    if config.kind == "static":
+        from student_jax.data.static_features import StaticEmbedding
+
+        return StaticEmbedding.from_content(tensors, content)
+    if config.kind == "file":
+        from student_jax.data.file_features import FileEmbedding
+
+        return FileEmbedding.from_content(tensors, content)
+    from student_jax.data.encoder_features import EncoderEmbedding, require_encoder
+
+    return EncoderEmbedding.from_content(require_encoder(encoder, config), tensors)
+
+
+class Features(NamedTuple):
+    """All of features.parquet: ids (rows,) of dtype V16, values (rows, dimensions) float32, and which examples."""
+
+    ids: np.ndarray
+    values: np.ndarray | StoredValues
+    examples: str
+
+    def select(self, rows: np.ndarray) -> np.ndarray | StoredValues:
+        """The values of the rows for which `rows`, one truth value each, is true."""
+        return self.values.select(rows) if isinstance(self.values, StoredValues) else self.values[rows]
+
+
+def write_features(path: Path, ids: pa.ChunkedArray, values: np.ndarray, examples: str) -> None:
+    """Publish features.parquet.
+
+    Args:
+        path: the file to publish.
+        ids: the column example_id of the examples.
+        values: (rows, dimensions) float32, in the same order.
+        examples: fingerprint of the examples, kept in the file's metadata.
+    """
+    dimensions = values.shape[1]
+    schema = features_schema(dimensions).with_metadata({FINGERPRINT: examples})
+    column = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), pa.float32()), dimensions)
+    with publish_file(path) as temporary:
+        # Mantissas of features do not compress: zstd would cost time and save nothing.
+        pq.write_table(
+            pa.Table.from_arrays([ids, column], schema=schema),
+            temporary,
+            row_group_size=max(1, GROUP_BYTES // (4 * dimensions)),
+            compression="none",
+            use_dictionary=False,
+            write_page_checksum=True,
+        )
+
+
+def read_features(path: Path, memory: int = MAX_BYTES) -> Features:
+    """Read features.parquet, verifying its checksums.
+
+    Args:
+        path: the file.
+        memory: values of more bytes stay in the file, and are read when they are asked for.
+
+    Raises:
+        UserError: missing, damaged, not a features file, empty, or with a value that is not finite.
+    """
+    try:
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        schema, rows = file.schema_arrow, file.metadata.num_rows
+        index = schema.get_field_index("features")
+        kind = schema.field(index).type if index >= 0 else None
+        dimensions = kind.list_size if isinstance(kind, pa.FixedSizeListType) else 1
+        require_schema(schema, features_schema(dimensions), path)
+        stored = rows * dimensions * 4 > memory
+        table = file.read(["example_id"] if stored else None).combine_chunks()
+    except FileNotFoundError:
+        raise UserError(f"{path} must exist; run the embed stage or `dvc pull`") from None
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}; remake or pull it") from None
+    if rows == 0:
+        raise UserError(f"{path} must have at least one row, got 0")
+    ids, examples = ids_to_numpy(table["example_id"]), (schema.metadata or {}).get(FINGERPRINT, b"").decode()
+    if stored:
+        return Features(ids, open_values(path, dimensions), examples)
+    values = table["features"].chunk(0).flatten().to_numpy().reshape(-1, dimensions)
+    require_finite(values, path)
+    return Features(ids, values, examples)

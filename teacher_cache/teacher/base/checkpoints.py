@@ -1,0 +1,88 @@
+"""Stage `base`: what a teacher starts from, and how the later stages open it.
+
+In: a LocalBase or HubBase.  Out: make_base() writes identity.json, and the weights of a local base; open_base(),
+find_base().
+Imports: torch and transformers only inside, where a local base is trained.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from teacher_cache.errors import UserError
+from teacher_cache.publish import write_json
+from teacher_cache.teacher.base.identity import describe_checkpoint
+from teacher_cache.teacher.base.snapshot import fetch_snapshot
+from teacher_cache.teacher.teacher_config import HubBase, LocalBase
+
+IDENTITY = "identity.json"
+
+
+def make_base(config: LocalBase | HubBase, texts: Sequence[str], seed: int, folder: Path) -> None:
+    """Write identity.json into the existing, empty `folder`, and beside it a local base's weights and tokenizer.
+
+    Args:
+        config: local: trained here on `texts`; hub: found, checked and recorded, the weights stay where they are.
+        texts: the unlabelled training texts of a task; a hub base ignores them.
+        seed: of the local base; equal arguments give equal bytes on one machine with one number of threads.
+        folder: receives the files.
+
+    Raises:
+        UserError: the model is missing, gated, not pinned, or holds no safetensors; or training went wrong.
+    """
+    if isinstance(config, LocalBase):
+        from teacher_cache.teacher.base.local_model import train_local
+
+        train_local(config, texts, seed, folder)
+        checkpoint, source = folder, {"kind": "local", "model": None, "revision": None, "dtype": "float32"}
+    else:
+        checkpoint = _find_checkpoint(config.model, config.revision, ask_hub=True)
+        source = {"kind": "hub", "model": config.model, "revision": config.revision, "dtype": config.dtype}
+        if config.quantization:
+            source["quantization"] = config.quantization
+    write_json(folder / IDENTITY, source | describe_checkpoint(checkpoint))
+
+
+def open_base(base: Path) -> tuple[Path, dict[str, Any]]:
+    """The checkpoint folder of a finished base and its identity, after every byte was compared with it.
+
+    Raises:
+        UserError: no base was made there, or the checkpoint has changed since.
+    """
+    checkpoint, identity = find_base(base)
+    for name, found in describe_checkpoint(checkpoint).items():
+        if found != identity[name]:
+            raise UserError(
+                f"{checkpoint}: {name} must be {identity[name]}, as when stage base ran, got {found}; "
+                "run stage base again"
+            )
+    return checkpoint, identity
+
+
+def find_base(base: Path) -> tuple[Path, dict[str, Any]]:
+    """The checkpoint folder of a finished base and its identity, with which no byte was compared yet.
+
+    Raises:
+        UserError: no base was made there.
+    """
+    try:
+        identity = json.loads((base / IDENTITY).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{base / IDENTITY} must exist; run stage base") from None
+    except ValueError:
+        raise UserError(f"{base / IDENTITY} must be JSON; run stage base again") from None
+    if identity["kind"] == "local":
+        return base, identity
+    return _find_checkpoint(identity["model"], identity["revision"], ask_hub=False), identity
+
+
+def _find_checkpoint(model: str, revision: str | None, ask_hub: bool) -> Path:
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return folder
+    if revision is None:
+        raise UserError(
+            f"base.model must be a folder that exists, or a hub id with base.revision (40 hex digits), got {model}"
+        )
+    return fetch_snapshot(model, revision, ask_hub)

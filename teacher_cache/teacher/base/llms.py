@@ -1,0 +1,158 @@
+"""The paper's five LLMs, and what a teacher is and how large, from configurations alone: no weights, no network.
+
+In: one teacher's block of params.yaml.  Out: LLMS, describe_teacher(), count_parameters().
+Imports: torch, transformers and peft, inside.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from teacher_cache.errors import UserError
+from teacher_cache.teacher.teacher_config import FinetuneConfig, HubBase, LocalBase, TeacherConfig
+
+
+@dataclass(frozen=True)
+class LargeModel:
+    """One LLM of the paper: its architecture, the token that pads, and the sizes that decide its parameter count.
+
+    `pad_token` is the tokenizer's own where it has one, else what tokenization.load_tokenizer() takes: end of text.
+    """
+
+    architecture: str
+    pad_token: str
+    sizes: dict[str, Any]
+
+
+# By hub id. The sizes are those of the checkpoints' own config.json.
+LLMS = {
+    "bigscience/bloomz-1b1": LargeModel(
+        "bloom", "<pad>", {"vocab_size": 250880, "hidden_size": 1536, "n_layer": 24, "n_head": 16}
+    ),
+    "bigscience/bloomz-3b": LargeModel(
+        "bloom", "<pad>", {"vocab_size": 250880, "hidden_size": 2560, "n_layer": 30, "n_head": 32}
+    ),
+    "facebook/opt-6.7b": LargeModel(
+        "opt",
+        "<pad>",
+        {
+            "vocab_size": 50272,
+            "hidden_size": 4096,
+            "word_embed_proj_dim": 4096,
+            "ffn_dim": 16384,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 32,
+            "max_position_embeddings": 2048,
+        },
+    ),
+    "meta-llama/Llama-2-7b-hf": LargeModel(
+        "llama",
+        "</s>",
+        {
+            "vocab_size": 32000,
+            "hidden_size": 4096,
+            "intermediate_size": 11008,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 32,
+            "num_key_value_heads": 32,
+        },
+    ),
+    "meta-llama/Meta-Llama-3-8B": LargeModel(
+        "llama",
+        "<|end_of_text|>",
+        {
+            "vocab_size": 128256,
+            "hidden_size": 4096,
+            "intermediate_size": 14336,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 32,
+            "num_key_value_heads": 8,
+        },
+    ),
+}
+
+
+def describe_teacher(teacher: TeacherConfig, classes: int) -> dict[str, Any]:
+    """What `teacher` starts from, what LoRA adapts in it, and both parameter counts for `classes` classes.
+
+    A local base is counted with all of its `vocabulary`; its text may be too short to fill it. What is not known
+    without the network (a hub model that is none of LLMS and was never fetched) is None.
+
+    Raises:
+        UserError: a folder's config.json cannot be read, or LoRA knows no targets for the architecture.
+    """
+    base, tuning = teacher.base, teacher.finetune
+    known = LLMS.get(base.model) if isinstance(base, HubBase) else None
+    config = _find_config(base)
+    found = {
+        "model": base.model if isinstance(base, HubBase) else "trained from scratch",
+        "revision": base.revision if isinstance(base, HubBase) else None,
+        "pinned": isinstance(base, LocalBase) or base.revision is not None or Path(base.model).expanduser().is_dir(),
+        "architecture": None if config is None else config.model_type,
+        "dtype": base.dtype if isinstance(base, HubBase) else "float32",
+        "prompt": tuning.prompt,
+        "max_length": tuning.max_length,
+        "pad_token": known.pad_token if known else None,
+        "rank": tuning.rank,
+        "lora_targets": None,
+        "base_parameters": None,
+        "lora_parameters": None,
+    }
+    if config is None:
+        return found
+    from teacher_cache.teacher.base.architectures import lora_targets
+
+    base_parameters, lora_parameters = count_parameters(config, tuning, classes)
+    return {
+        **found,
+        "lora_targets": lora_targets(config.model_type),
+        "base_parameters": base_parameters,
+        "lora_parameters": lora_parameters,
+    }
+
+
+def count_parameters(config: Any, tuning: FinetuneConfig, classes: int) -> tuple[int, int]:
+    """Parameters of the bare sequence classifier, and those that fine-tuning trains: LoRA, head, embeddings if asked.
+
+    Args:
+        config: transformers' configuration of the base.
+        tuning: of which rank and train_embeddings count.
+        classes: outputs of the head.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    from teacher_cache.teacher.classifier import attach_lora
+
+    config.num_labels = classes
+    with torch.device("meta"):  # shapes without memory
+        model = AutoModelForSequenceClassification.from_config(config)
+        total = model.num_parameters()
+        adapted = attach_lora(model, tuning.rank, tuning.alpha, dropout=0.0, train_embeddings=tuning.train_embeddings)
+    return total, adapted.num_parameters(only_trainable=True)
+
+
+def _find_config(base: LocalBase | HubBase) -> Any:
+    """The base's configuration as transformers has it, or None where only the network could tell."""
+    from transformers import AutoConfig
+
+    if isinstance(base, LocalBase):
+        from teacher_cache.teacher.base.local_model import make_config
+
+        return make_config(base, base.vocabulary)
+    folder = Path(base.model).expanduser()
+    if not folder.is_dir():
+        if base.model in LLMS:
+            return AutoConfig.for_model(LLMS[base.model].architecture, **LLMS[base.model].sizes)
+        from huggingface_hub import try_to_load_from_cache
+
+        cached = base.revision and try_to_load_from_cache(base.model, "config.json", revision=base.revision)
+        if not isinstance(cached, str):
+            return None
+        folder = Path(cached).parent
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{folder / 'config.json'} must be a model's configuration: {' '.join(str(error).split())}"
+        ) from None

@@ -1,0 +1,75 @@
+"""Rows of examples.parquet -> the teacher's logits, probabilities and hidden states.
+
+In: a Parquet file of examples, a loaded Teacher.  Out: read_rows(), compute_answers(), compute_logits(), softmax(),
+require_finite(), to_matrix().  Imports: pyarrow, NumPy.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from teacher_cache.errors import UserError
+from teacher_cache.teacher.batches import plan_batches
+from teacher_cache.teacher.capture.answering import Teacher
+
+
+def read_rows(path: Path, start: int, rows: int) -> pa.Table:
+    """Rows `start` to `start + rows` of a Parquet file; only the row groups that hold them are read."""
+    file = pq.ParquetFile(path)
+    first = seen = 0
+    groups: list[int] = []
+    for group in range(file.num_row_groups):
+        size = file.metadata.row_group(group).num_rows
+        if seen + size > start and seen < start + rows:
+            first = seen if not groups else first
+            groups.append(group)
+        seen += size
+    return file.read_row_groups(groups).slice(start - first, rows).combine_chunks()
+
+
+def compute_answers(
+    teacher: Teacher, texts: Sequence[str], tokens_per_batch: int, layers: Sequence[int] = ()
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Logits and hidden states of `texts`, computed in batches of like length and put back in order.
+
+    Returns:
+        float32 (rows, classes), and float16 (rows, layers x width), None without `layers`.
+    """
+    tokens = teacher.tokenize(texts)
+    batches = plan_batches([len(row) for row in tokens], tokens_per_batch)
+    answers = [teacher.answer([tokens[row] for row in rows], layers) for rows in batches]
+    places = np.argsort(np.concatenate(batches))
+    logits = np.concatenate([logits for logits, _ in answers])[places]
+    hidden = [states for _, states in answers if states is not None]
+    return logits, np.concatenate(hidden)[places] if hidden else None
+
+
+def compute_logits(teacher: Teacher, texts: Sequence[str], tokens_per_batch: int) -> np.ndarray:
+    """Float32 logits (rows, classes) of `texts`, computed in batches of like length and put back in order."""
+    return compute_answers(teacher, texts, tokens_per_batch)[0]
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis at temperature 1, computed in float64 and rounded to float32 once."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    exponentials = np.exp(shifted)
+    return (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+
+def require_finite(matrix: np.ndarray, example_ids: pa.ChunkedArray, name: str = "logits") -> None:
+    """Refuse NaN and infinity in the rows of `matrix`, naming the first examples that have them."""
+    bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
+    if len(bad):
+        names = ", ".join(example_ids[int(row)].as_py().hex() for row in bad[:3])
+        raise UserError(
+            f"{name} must be finite, got NaN or infinity for {len(bad)} examples: {names}; take dtype float32"
+            + ("" if name == "logits" else ", or leave out the layer that exceeds float16")
+        )
+
+
+def to_matrix(column: pa.ChunkedArray) -> np.ndarray:
+    """A column of fixed-size lists as (rows, values)."""
+    return np.concatenate([chunk.flatten().to_numpy().reshape(len(chunk), -1) for chunk in column.chunks])

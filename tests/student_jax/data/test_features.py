@@ -1,0 +1,224 @@
+"""Embedders: fitted alone on what they are given, the same anywhere they are loaded, refused where damaged."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import safetensors.numpy
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import TfidfVectorizer
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
+from student_jax.config import EmbedConfig
+from student_jax.data.corpus_features import find_directions, weigh_terms
+from student_jax.data.features import fit_embedder, load_embedder, read_features, write_features
+from teacher_cache.errors import UserError
+from teacher_cache.sealed import write_sealed
+
+TEXTS = [f"{mood} {thing} number {k % 7}" for k, (mood, thing) in enumerate([("good", "film"), ("bad", "song")] * 20)]
+LABELS = [0, 1] * 20
+
+
+def test_features_do_not_depend_on_which_texts_are_embedded_together():
+    embedder = fit_embedder(EmbedConfig(dimensions=8), TEXTS, LABELS)
+    together = embedder.transform(TEXTS)
+    assert together.dtype == np.float32
+    assert together.shape == (40, 8)
+    np.testing.assert_allclose(embedder.transform([TEXTS[3]])[0], together[3], atol=1e-6)
+    assert np.mean(together**2) == pytest.approx(1, rel=1e-2)
+
+
+def test_inner_products_are_the_square_of_those_of_tfidf():
+    """Without class weights and at full rank F = X V S, so F F^T = X V S^2 V^T X^T = (X X^T)^2, times one factor."""
+    embedder = fit_embedder(EmbedConfig(class_weights=False), TEXTS, LABELS)
+    words = TfidfVectorizer(token_pattern=r"\w+|[^\w\s]", ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True)
+    expected = sp.hstack([words.fit_transform(TEXTS), characters.fit_transform(TEXTS)]).toarray()
+    features = embedder.transform(TEXTS)
+    squared = np.linalg.matrix_power(expected @ expected.T, 2)
+    factor = np.sum(features**2) / np.trace(squared)
+    np.testing.assert_allclose(features @ features.T, factor * squared, atol=5e-3 * factor * squared.max())
+
+
+def test_directions_are_those_of_the_dense_svd():
+    generator = np.random.default_rng(0)
+    matrix = generator.normal(size=(30, 12)) * 0.5 ** np.arange(12)
+    found, singular = find_directions(sp.csr_array(matrix), 3)
+    _, values, expected = np.linalg.svd(matrix)
+    np.testing.assert_allclose(singular, values[:3], rtol=1e-6)
+    np.testing.assert_allclose(np.abs(found.T @ expected[:3].T), np.eye(3), atol=1e-6)
+
+
+def test_a_matrix_of_low_rank_gives_no_more_dimensions_than_its_rank():
+    ones = sp.csr_array(np.outer(np.arange(1.0, 6), np.ones(4)))
+    assert find_directions(ones, 4)[0].shape == (4, 1)
+    small = fit_embedder(EmbedConfig(), ["a b", "a b c", "a c"], [0, 1, 0])
+    assert small.dimensions <= 3
+    assert np.isfinite(small.transform(["a"])).all()
+
+
+def test_class_weights_by_hand():
+    """Term 0 is in both classes' texts equally, term 1 in class 0 alone: p = (3/5, 2/5) and (3/4, 1/4), smoothed."""
+    present = sp.csr_array(np.array([[1, 1], [1, 0], [1, 0], [1, 0]], float))
+    weights = weigh_terms(present, np.array([0, 0, 1, 1]))
+    expected = [np.log((3 / 5) / (3 / 4)) / 2, np.log((2 / 5) / (1 / 4)) / 2]
+    np.testing.assert_allclose(weights, np.abs(expected))
+
+
+def test_class_weights_turn_the_features_to_what_tells_classes_apart():
+    """`good` and `bad` decide, the numbers do not: more of the first direction is about the class with weights."""
+
+    def separation(config):
+        feature = fit_embedder(config, TEXTS, LABELS).transform(TEXTS)
+        between = np.linalg.norm(feature[::2].mean(axis=0) - feature[1::2].mean(axis=0))
+        return between**2 / np.mean(np.sum(feature**2, axis=1))
+
+    assert separation(EmbedConfig(dimensions=6)) > 1.1 * separation(EmbedConfig(dimensions=6, class_weights=False))
+
+
+def test_at_most_max_terms_of_each_kind():
+    embedder = fit_embedder(EmbedConfig(max_terms=5), TEXTS, LABELS)
+    assert [len(vectorizer.vocabulary) for vectorizer in embedder.embedding.vectorizers] == [5, 5]
+
+
+def test_a_text_without_known_terms_is_zero():
+    embedder = fit_embedder(EmbedConfig(dimensions=4), TEXTS, LABELS)
+    assert not embedder.transform(["ξψω", ""]).any()
+
+
+def test_saved_and_loaded_embedders_agree_to_the_bit(tmp_path):
+    embedder = fit_embedder(EmbedConfig(dimensions=8), TEXTS, LABELS)
+    embedder.save(tmp_path)
+    loaded = load_embedder(tmp_path)
+    np.testing.assert_array_equal(loaded.transform(TEXTS), embedder.transform(TEXTS))
+    assert loaded.config == embedder.config
+    assert loaded.inference_parameters == embedder.inference_parameters > 8
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["embedder.json", "embedder.safetensors"]
+
+
+def test_the_same_texts_give_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        fit_embedder(EmbedConfig(dimensions=8), TEXTS, LABELS).save(tmp_path / name)
+    for name in ("embedder.json", "embedder.safetensors"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A folder like a checkpoint's: four tokens, a table of width 2, another tensor."""
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    tokenizer = Tokenizer(WordLevel({"[UNK]": 0, "a": 1, "b": 2, "c": 3}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    table = np.array([[0, 0], [1, 0], [0, 1], [3, 3]], np.float32)
+    tensors = {"model.embed_tokens.weight": table, "model.norm.weight": np.ones(2, np.float32)}
+    safetensors.numpy.save_file(tensors, folder / "model.safetensors")
+    return folder
+
+
+def test_static_features_are_centred_means_of_token_vectors(checkpoint, tmp_path):
+    """By hand: `a b` is (1/2, 1/2), `c` is (3, 3); their mean (7/4, 7/4) is taken away, so both are +-(5/4, 5/4)."""
+    embedder = fit_embedder(EmbedConfig(kind="static", checkpoint=str(checkpoint)), ["a b", "c"])
+    np.testing.assert_allclose(embedder.transform(["a b", "c"]), [[-1, -1], [1, 1]], rtol=1e-3)
+    assert embedder.inference_parameters == 8
+    embedder.save(tmp_path)
+    np.testing.assert_array_equal(load_embedder(tmp_path).transform(["b a", "c a"]), embedder.transform(["b a", "c a"]))
+
+
+def test_static_needs_one_table(checkpoint):
+    (checkpoint / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"one tensor whose name ends in .* got 0"):
+        fit_embedder(EmbedConfig(kind="static", checkpoint=str(checkpoint)), ["a"])
+    with pytest.raises(UserError, match="must be a folder for kind static, got None"):
+        fit_embedder(EmbedConfig(kind="static"), ["a"])
+
+
+class CountingEncoder:
+    """Vectors of lengths; stands for a frozen model."""
+
+    parameters = 100
+
+    def encode(self, texts):
+        return np.array([[len(text), 1.0] for text in texts], np.float32)
+
+
+def test_encoder_features_are_centred_and_their_encoder_counts(tmp_path):
+    """By hand: lengths 1 and 3 have mean 2; the deviations +-1 and 0 have mean square 1/2."""
+    embedder = fit_embedder(EmbedConfig(kind="encoder", checkpoint="some"), ["a", "abc"], encoder=CountingEncoder())
+    np.testing.assert_allclose(embedder.transform(["a", "abc"]), [[-(2**0.5), 0], [2**0.5, 0]], rtol=1e-6)
+    assert embedder.inference_parameters == 103
+    embedder.save(tmp_path)
+    again = load_embedder(tmp_path, CountingEncoder())
+    np.testing.assert_array_equal(again.transform(["ab"]), embedder.transform(["ab"]))
+    with pytest.raises(UserError, match="need the encoder some"):
+        load_embedder(tmp_path)
+
+
+def test_too_rare_terms_and_no_texts_are_refused():
+    with pytest.raises(UserError, match="min_document_frequency must be small enough for 1 training texts, got 2"):
+        fit_embedder(EmbedConfig(), ["one text"], [0])
+    with pytest.raises(UserError, match="at least one text, got 0"):
+        fit_embedder(EmbedConfig(), [])
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "format", "foreign"])
+def test_damaged_embedders_are_refused(tmp_path, damage):
+    fit_embedder(EmbedConfig(dimensions=4), TEXTS, LABELS).save(tmp_path)
+    description, tensors = tmp_path / "embedder.json", tmp_path / "embedder.safetensors"
+    if damage == "missing":
+        tensors.unlink()
+    elif damage == "cut":
+        tensors.write_bytes(tensors.read_bytes()[:50])
+    else:
+        content = json.loads(description.read_text())
+        content.update({"format": 99} if damage == "format" else {"config": {"kind": "pickle"}})
+        del content["seal"]
+        write_sealed(description, content)
+    with pytest.raises(UserError, match=r"must exist|must be the file|no readable embedder|format must be 1, got 99"):
+        load_embedder(tmp_path)
+
+
+def test_features_file_round_trip(tmp_path):
+    ids = pa.chunked_array([pa.array([b"a" * 16, b"b" * 16], pa.binary(16))])
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    write_features(tmp_path / "features.parquet", ids, values, "fingerprint")
+    found = read_features(tmp_path / "features.parquet")
+    assert [one.tobytes() for one in found.ids] == [b"a" * 16, b"b" * 16]
+    np.testing.assert_array_equal(found.values, values)
+    assert found.examples == "fingerprint"
+
+
+def test_a_flipped_bit_in_a_features_file_is_noticed(tmp_path):
+    path = tmp_path / "features.parquet"
+    ids = pa.chunked_array([pa.array([bytes([k]) * 16 for k in range(50)], pa.binary(16))])
+    write_features(path, ids, np.random.default_rng(0).normal(size=(50, 40)).astype(np.float32), "f")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="cannot be read"):
+        read_features(path)
+
+
+def test_features_that_are_not_finite_are_refused(tmp_path):
+    ids = pa.chunked_array([pa.array([b"a" * 16], pa.binary(16))])
+    write_features(tmp_path / "features.parquet", ids, np.array([[np.nan]], np.float32), "f")
+    with pytest.raises(UserError, match="must be finite"):
+        read_features(tmp_path / "features.parquet")
+    with pytest.raises(UserError, match="must exist"):
+        read_features(tmp_path / "none.parquet")
+
+
+def test_features_need_no_jax():
+    """The embed stage runs where jax is not installed."""
+    code = "import sys; sys.modules['jax'] = None; import student_jax.data.features as f; f.fit_embedder; print('fine')"
+    code += (
+        "; import student_jax.data.corpus_features, student_jax.data.static_features, student_jax.data.encoder_features"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "fine", done.stderr

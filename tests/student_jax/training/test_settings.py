@@ -1,0 +1,82 @@
+"""Settings trained together are what they are alone, whatever becomes of their neighbours."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from student_jax.config import CircuitConfig, LossConfig, StudentConfig
+from student_jax.data.dataset import Split
+from student_jax.model import build_model, build_scorer, count_trainable
+from student_jax.training import settings as sweep
+from student_jax.training.settings import cut, train_settings
+from student_jax.training.trainer import train
+
+PLAIN = StudentConfig(
+    circuit=CircuitConfig(qubits=2, layers=2), epochs=3, batch_size=8, seeds=2, learning_rate=0.02, encoding_scale=0.3
+)
+# All that a program takes as an argument, or that only initial values depend on, and what needs a program of its own.
+SETTINGS = [
+    PLAIN,
+    replace(PLAIN, learning_rate=0.1, weight_decay=0.1),
+    replace(PLAIN, encoding_scale=1.0, angle_scale=0.01),
+    replace(PLAIN, loss=LossConfig(soft=0.5, hard=0.5, kl=0.0, temperature=3.0)),
+    replace(PLAIN, learning_rate=0.5, patience=1),
+    replace(PLAIN, clip_norm=0.01),
+    replace(PLAIN, clip_norm=0.1),
+    replace(PLAIN, schedule="constant"),
+    replace(PLAIN, circuit=CircuitConfig(qubits=3, layers=1, readout="first"), batch_size=16, seeds=1),
+]
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    generator = np.random.default_rng(0)
+
+    def make_split(rows):
+        features = generator.normal(size=(rows, 5)).astype(np.float32)
+        score = 2 * features[:, :1]
+        noisy = score[:, 0] + generator.normal(size=rows) < 0
+        return Split(features, np.hstack([score, -score]), noisy.astype(np.int32))
+
+    return {"train": make_split(42), "validation": make_split(40), "test": make_split(60)}
+
+
+def test_a_setting_is_what_training_it_alone_gives(dataset, monkeypatch):
+    """In parts of four students, so that a part ends in the midst of a program's settings."""
+    monkeypatch.setattr(sweep, "MAX_STUDENTS", 4)
+    outcomes = train_settings(SETTINGS, dataset, 7, "test")
+    for config, outcome in zip(SETTINGS, outcomes, strict=True):
+        model = build_model(config, 5, 2)
+        alone = train(model, dataset, config, 7, "test")
+        best = [
+            next(row for row in alone.curves if (row.seed, row.epoch) == place)
+            for place in zip(alone.seeds, alone.best_epochs, strict=True)
+        ]
+        np.testing.assert_allclose(outcome.validation_loss, [row.validation_loss for row in best], atol=1e-5)
+        assert outcome.validation_accuracy == [row.validation_accuracy for row in best]
+        scores = build_scorer(model, config)(alone.parameters, dataset["test"].features)
+        expected = np.mean(scores.argmax(axis=-1) == dataset["test"].labels, axis=-1)
+        np.testing.assert_allclose(outcome.test_accuracy, expected, atol=1e-9)
+        assert outcome.parameters == count_trainable(model)
+        assert outcome.problem == ""
+    assert len({outcome.validation_loss[0] for outcome in outcomes}) == len(SETTINGS)
+
+
+def test_a_setting_that_fails_stops_no_other(dataset):
+    configs = [
+        replace(PLAIN, learning_rate=1e38, weight_decay=1e38),
+        replace(PLAIN, circuit=CircuitConfig(qubits=2, layers=1, readout="first"), engine="lightning.gpu"),
+        PLAIN,
+    ]
+    diverged, refused, found = train_settings(configs, dataset, 7, "test")
+    assert diverged.problem == "validation loss nan in epoch 1"
+    assert diverged.validation_loss == []
+    assert "lightning.gpu" in refused.problem
+    assert found == train_settings([PLAIN], dataset, 7, "test")[0]
+
+
+def test_parts_are_equal_and_lose_nothing():
+    assert [list(part) for part in cut(range(7), 3)] == [[0, 1, 2], [3, 4, 5], [6, 6, 6]]
+    assert [list(part) for part in cut(range(5), 3)] == [[0, 1, 2], [3, 4, 4]]
+    assert [list(part) for part in cut([8, 9], 0)] == [[8], [9]]

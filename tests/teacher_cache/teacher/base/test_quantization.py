@@ -1,0 +1,68 @@
+"""A base in 8 and in 4 bits goes through fine-tuning, capture and its gate; what cannot be is refused.
+
+Needs bitsandbytes, which the extra `dev` brings; it computes on a CPU, too.
+"""
+
+import json
+from dataclasses import replace
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from teacher_cache.errors import UserError
+from teacher_cache.publish import publish_folder
+from teacher_cache.reader import open_cache
+from teacher_cache.teacher.base.checkpoints import make_base, quantization
+from teacher_cache.teacher.capture.answering import load_teacher
+from teacher_cache.teacher.capture.gate import spot_check_cache
+from teacher_cache.teacher.capture.job import Capture, capture
+from teacher_cache.teacher.classifier import load_classifier
+from teacher_cache.teacher.finetune.adapter import finetune
+from teacher_cache.teacher.sharding import shard_model
+from teacher_cache.teacher.teacher_config import CaptureConfig, HubBase
+from teacher_cache.teacher.tokenization import load_tokenizer
+from tests.teacher_cache.teacher.conftest import FAST, LABELS, make_examples, make_stand_in
+
+
+@pytest.mark.parametrize(("architecture", "bits"), [("bloom", "8bit"), ("opt", "4bit"), ("llama", "8bit")])
+def test_a_base_in_fewer_bits_goes_the_whole_way(architecture, bits, tmp_path):
+    examples = make_examples(60)
+    pq.write_table(examples, tmp_path / "examples.parquet")
+    model = make_stand_in(architecture, tmp_path / "model")
+    base, adapter = tmp_path / "base", tmp_path / "adapter"
+    with publish_folder(base) as folder:
+        make_base(HubBase("hub", str(model), dtype="bfloat16", quantization=bits), [], 0, folder)
+    with publish_folder(adapter) as folder:
+        finetune(
+            replace(FAST, epochs=1, train_embeddings=False), base, examples, LABELS, 1, tmp_path / "tuning", folder
+        )
+    config = CaptureConfig(rows_per_part=40, dtype="bfloat16", hidden_layers=(1,))
+    manifest = capture(
+        Capture("topics", "sage", tmp_path / "examples.parquet", base, adapter, config),
+        tmp_path / "work",
+        tmp_path / "cache",
+    )
+    assert manifest.identity["merged"] is False
+    assert manifest.identity["base"]["quantization"] == bits
+    assert open_cache(tmp_path / "cache", {}).read().hidden.shape == (60, 32)
+    assert spot_check_cache(tmp_path / "cache", examples, base, adapter, 8)["rows"] == 8
+    teacher = load_teacher(base, adapter, "bfloat16")
+    held = {type(module).__name__ for module in teacher.model.modules()}
+    assert ("Linear8bitLt" if bits == "8bit" else "Linear4bit") in held
+    record = json.loads((adapter / "finetune.json").read_text())
+    assert manifest.quality["validation"]["nll"] == pytest.approx(record["metrics"]["validation"]["nll"], abs=0.02)
+
+
+def test_sharded_and_quantized_is_refused(tmp_path):
+    folder = make_stand_in("llama", tmp_path)
+    model = load_classifier(folder, load_tokenizer(folder), 3, "bfloat16", 64, "4bit")
+    with pytest.raises(UserError, match=r"QDLLM_SHARD must be 0 for a base with base.quantization"):
+        shard_model(model, torch.device("cpu"))
+
+
+def test_without_bitsandbytes_the_install_line_is_given(tmp_path, monkeypatch):
+    monkeypatch.setattr(quantization, "find_spec", lambda name: None)
+    folder = make_stand_in("llama", tmp_path)
+    with pytest.raises(UserError, match=r"base.quantization 8bit needs bitsandbytes: pip install 'qdllm\[quantize\]'"):
+        load_classifier(folder, load_tokenizer(folder), 3, "bfloat16", 64, "8bit")

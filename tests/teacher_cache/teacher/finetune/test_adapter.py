@@ -1,0 +1,175 @@
+"""Fine-tuning learns, stops, repeats and spreads over processes. That it survives being killed is in tests/faults."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from teacher_cache.errors import UserError
+from teacher_cache.teacher.finetune.adapter import finetune
+from tests.teacher_cache.teacher.conftest import FAST, LABELS, make_examples
+
+EXAMPLES = make_examples()
+WEIGHTS = "adapter_model.safetensors"
+ROOT = str(Path(__file__).parents[4])
+
+# What a stage process does; its arguments are base, work and adapter folders.
+JOB = f"""
+import sys
+from pathlib import Path
+sys.path.insert(0, {ROOT!r})
+from dataclasses import replace
+from tests.teacher_cache.teacher.conftest import FAST, LABELS, make_examples
+from teacher_cache.teacher.finetune.adapter import finetune
+base, work, adapter = map(Path, sys.argv[1:])
+finetune(replace(FAST, **CHANGES), base, make_examples(), LABELS, 1, work, adapter)
+"""
+
+
+def tune(base, folder, config=FAST, examples=EXAMPLES, labels=LABELS, seed=1):
+    adapter = folder / "adapter"
+    adapter.mkdir(parents=True)
+    finetune(config, base, examples, labels, seed, folder / "work", adapter)
+    return json.loads((adapter / "finetune.json").read_text())
+
+
+def read_all(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def write_job(path, **changes):
+    path.write_text(JOB.replace("CHANGES", repr(changes)))
+    return path
+
+
+def environment():
+    return os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads()), "CUDA_VISIBLE_DEVICES": ""}
+
+
+def test_it_learns_and_says_what_it_did(local_bases, tmp_path):
+    record = tune(local_bases["llama"], tmp_path, examples=make_examples(240))
+    assert record["labels"] == LABELS
+    assert [entry["epoch"] for entry in record["history"]] == list(range(1, FAST.epochs + 1))
+    best = record["history"][record["best_epoch"] - 1]
+    assert best["validation_loss"] == min(entry["validation_loss"] for entry in record["history"])
+    assert record["metrics"]["validation"] == {"accuracy": best["validation_accuracy"], "nll": best["validation_loss"]}
+    assert best["validation_accuracy"] > 0.6  # a guess has 1/3
+    assert sorted(read_all(tmp_path / "adapter")) == ["adapter_config.json", WEIGHTS, "finetune.json"]
+    tensors = load_file(tmp_path / "adapter" / WEIGHTS)
+    assert sum(tensor.numel() for tensor in tensors.values()) == record["trainable_parameters"]
+    assert record["trainable_parameters"] < record["parameters"] + 10_000
+
+
+def test_the_same_inputs_give_the_same_bytes_and_another_seed_does_not(local_bases, tmp_path):
+    for name, seed in (("one", 1), ("again", 1), ("other", 2)):
+        tune(local_bases["opt"], tmp_path / name, seed=seed)
+    one, again, other = (read_all(tmp_path / name / "adapter") for name in ("one", "again", "other"))
+    assert one == again
+    assert one[WEIGHTS] != other[WEIGHTS]
+    assert str(tmp_path).encode() not in b"".join(one.values())  # no path of this machine in the result
+
+
+def test_accumulated_parts_make_the_gradient_of_the_whole_batch(local_bases, tmp_path):
+    """4 parts of 4 rows against 1 of 16: without dropout the only difference is rounding."""
+    quiet = replace(FAST, dropout=0.0, epochs=1)
+    tune(local_bases["bloom"], tmp_path / "whole", replace(quiet, batch_size=16))
+    tune(local_bases["bloom"], tmp_path / "parts", replace(quiet, batch_size=4, gradient_accumulation=4))
+    whole, parts = (load_file(tmp_path / name / "adapter" / WEIGHTS) for name in ("whole", "parts"))
+    for name in whole:
+        torch.testing.assert_close(parts[name], whole[name], atol=2e-4, rtol=1e-3)
+
+
+def test_gradient_checkpointing_changes_memory_alone(local_bases, tmp_path):
+    quiet = replace(FAST, epochs=1)
+    tune(local_bases["llama"], tmp_path / "kept", quiet)
+    tune(local_bases["llama"], tmp_path / "recomputed", replace(quiet, gradient_checkpointing=True))
+    kept, recomputed = (load_file(tmp_path / name / "adapter" / WEIGHTS) for name in ("kept", "recomputed"))
+    for name in kept:
+        torch.testing.assert_close(recomputed[name], kept[name], atol=1e-5, rtol=1e-4)
+
+
+def test_it_stops_when_validation_no_longer_improves(local_bases, tmp_path):
+    """Labels of the validation split turned by one: what is learned makes its loss worse from the first epoch on."""
+    turned = pc.if_else(
+        pc.equal(EXAMPLES["split"].cast(pa.string()), "validation"),
+        pa.array([(label + 1) % 3 for label in EXAMPLES["label"].to_pylist()], pa.int32()),
+        EXAMPLES["label"],
+    )
+    examples = EXAMPLES.set_column(2, EXAMPLES.schema.field("label"), turned)
+    record = tune(local_bases["llama"], tmp_path, replace(FAST, epochs=12, patience=2), examples)
+    assert len(record["history"]) == record["best_epoch"] + 2 < 12
+
+
+def test_work_of_another_job_is_not_gone_on_with(local_bases, tmp_path):
+    tune(local_bases["llama"], tmp_path, replace(FAST, epochs=1))
+    (before,) = (tmp_path / "work").iterdir()
+    (tmp_path / "adapter").rename(tmp_path / "before")
+    tune(local_bases["llama"], tmp_path, replace(FAST, epochs=1, learning_rate=2e-3))
+    (after,) = (tmp_path / "work").iterdir()
+    assert before != after
+    assert read_all(tmp_path / "before")[WEIGHTS] != read_all(tmp_path / "adapter")[WEIGHTS]
+
+
+@pytest.mark.parametrize(("processes", "shard"), [(2, "0"), (3, "0"), (3, "1")])
+def test_more_processes_train_the_same_adapter_as_one(local_bases, tmp_path, processes, shard):
+    """Without dropout the gradient of a batch is one and the same sum, however many processes share it or the base."""
+    changes = {"epochs": 2, "dropout": 0.0, "batch_size": 7, "gradient_accumulation": 2, "learning_rate": 2e-3}
+    changes["gradient_checkpointing"] = shard == "1"
+    tune(local_bases["opt"], tmp_path / "one", replace(FAST, **changes))
+    (tmp_path / "adapter").mkdir()
+    job = write_job(tmp_path / "job.py", **changes)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    folders = [local_bases["opt"], tmp_path / "work", tmp_path / "adapter"]
+    settings = {"OMP_NUM_THREADS": "1", "QDLLM_SHARD": shard}
+    subprocess.run([*launch, job, *folders], env=environment() | settings, check=True)
+    one, more = (load_file(tmp_path / name / WEIGHTS) for name in ("one/adapter", "adapter"))
+    for name in one:
+        torch.testing.assert_close(more[name], one[name], atol=2e-4, rtol=1e-3)
+    assert sorted(read_all(tmp_path / "adapter")) == ["adapter_config.json", WEIGHTS, "finetune.json"]
+
+
+def test_a_launch_that_accelerate_does_not_follow_is_refused(local_bases, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="2 processes were launched, but accelerate runs 1"):
+        tune(local_bases["llama"], tmp_path)
+
+
+def relabel(split, classes):
+    """Examples whose rows of `split` all have labels from `classes`."""
+    labels = [
+        classes[row % len(classes)] if name == split else label
+        for row, (name, label) in enumerate(
+            zip(EXAMPLES["split"].to_pylist(), EXAMPLES["label"].to_pylist(), strict=True)
+        )
+    ]
+    return EXAMPLES.set_column(2, EXAMPLES.schema.field("label"), pa.array(labels, pa.int32()))
+
+
+@pytest.mark.parametrize(
+    ("examples", "labels", "message"),
+    [
+        (EXAMPLES, LABELS[:2], r"label must be 0 to 1, an index into \['animal', 'tool'\], got 2"),
+        (EXAMPLES, LABELS[:1], "labels must be at least 2 classes"),
+        (EXAMPLES, [*LABELS, "colour"], "every class must have a training example, got none of colour"),
+        (relabel("train", [0, 2]), LABELS, "every class must have a training example, got none of tool"),
+        (EXAMPLES.slice(0, 54), LABELS, "examples must have a row of split validation"),
+        (relabel("validation", [-1]), LABELS, "label must be 0 to 2"),
+    ],
+)
+def test_examples_that_do_not_fit_are_refused(local_bases, tmp_path, examples, labels, message):
+    with pytest.raises(UserError, match=message):
+        tune(local_bases["llama"], tmp_path, examples=examples, labels=labels)
+    assert not list((tmp_path / "adapter").iterdir())
+
+
+def test_a_loss_that_is_no_number_stops_the_run(local_bases, tmp_path):
+    with pytest.raises(UserError, match=r"loss became nan in epoch \d+, batch \d+; lower finetune.learning_rate"):
+        tune(local_bases["llama"], tmp_path, replace(FAST, learning_rate=1e35))
