@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.evaluation.answers import Answers, read_predictions
+from pipeline.evaluation.answers import Predicted, read_predictions
 from pipeline.evaluation.metrics import compare_answers
 from teacher_cache.errors import UserError
 
@@ -52,7 +52,7 @@ def _read_summary(place: Path, stage: str) -> dict[str, Any]:
     return summary
 
 
-def _compare(student: Answers, rival: Answers, place: Path) -> dict[str, Any]:
+def _compare(student: Predicted, rival: Predicted, place: Path) -> dict[str, Any]:
     """Numbers of texts that one alone has right, and the p-value of that."""
     if not np.array_equal(student.ids, rival.ids) or not np.array_equal(student.labels, rival.labels):
         raise UserError(
