@@ -10,7 +10,7 @@ import click
 
 from pipeline.params import read_active, read_baselines
 from pipeline.report.paper.costs import tabulate_tests
-from pipeline.report.results import tabulate_summary
+from pipeline.report.student_tables import tabulate_summary
 from pipeline.report.summaries import read_summaries
 from pipeline.report.tables import format_rivals, format_students
 

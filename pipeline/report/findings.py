@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.report.columns import Column, Table
-from pipeline.report.results import CONTROLS
+from pipeline.report.student_tables import CONTROLS
 from pipeline.report.summary_checks import Summary, has_interval
 
 _VERDICTS = ("better than", "not distinguishable from", "worse than")

@@ -20,7 +20,7 @@ from pipeline.report.findings import compare_controls, sampling_margin
 from pipeline.report.paper.beside import show_difference, show_interval
 from pipeline.report.paper.section import Section, build_section, write_latex
 from pipeline.report.provenance import list_machines
-from pipeline.report.results import CONTROLS
+from pipeline.report.student_tables import CONTROLS
 from pipeline.report.summary_checks import Summary, check_summaries, has_interval, name_pair
 from pipeline.report.svg import inline_svg
 from pipeline.report.tables import build_tables, write_tables

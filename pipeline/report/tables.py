@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pipeline.evaluation.metrics import Interval
-from pipeline.report import findings, provenance, results
+from pipeline.report import findings, provenance, student_tables
 from pipeline.report.columns import Table
 from pipeline.report.paper.costs import tabulate_tests
 from pipeline.report.paper.models import average_score, list_models
@@ -21,7 +21,7 @@ STANDINGS = {"QD-LLM better": "better", "rival better": "worse", "no difference 
 def build_tables(summaries: Sequence[Summary]) -> dict[str, Table]:
     """All tables by name, in the order of the page."""
     builders = (
-        results.tabulate_summary,
+        student_tables.tabulate_summary,
         findings.tabulate_verdicts,
         provenance.tabulate_data,
         provenance.tabulate_cards,
@@ -29,12 +29,12 @@ def build_tables(summaries: Sequence[Summary]) -> dict[str, Table]:
         provenance.tabulate_lengths,
         provenance.tabulate_teachers,
         provenance.tabulate_finetune,
-        results.tabulate_metrics,
-        results.tabulate_seeds,
-        results.tabulate_curves,
-        results.tabulate_confusion,
-        results.tabulate_reliability,
-        results.tabulate_controls,
+        student_tables.tabulate_metrics,
+        student_tables.tabulate_seeds,
+        student_tables.tabulate_curves,
+        student_tables.tabulate_confusion,
+        student_tables.tabulate_reliability,
+        student_tables.tabulate_controls,
         provenance.tabulate_settings,
         provenance.tabulate_parameters,
         provenance.tabulate_speed,
@@ -89,7 +89,7 @@ def _format_line(row: tuple[str, ...], widths: Sequence[int], names: int) -> str
 
 def _format_students(summaries: Sequence[Summary]) -> Iterator[tuple[str, ...]]:
     yield ("task", "teacher", "T. acc.", "S. acc.", "95 % interval", "agree", "KL", "params")
-    for row in results.tabulate_summary(summaries).records():
+    for row in student_tables.tabulate_summary(summaries).records():
         low, high = row["accuracy_low"], row["accuracy_high"]
         yield (
             row["task"],

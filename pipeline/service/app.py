@@ -16,8 +16,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from pipeline.service.batches import Batches, predict_padded
 from pipeline.service.limits import Limits, RefusedError, read_texts
+from pipeline.service.request_queue import Batches, predict_padded
 
 if TYPE_CHECKING:  # jax takes seconds to import
     from student_jax.student import Student

@@ -17,8 +17,8 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pipeline.encoder import find_encoder
-from pipeline.service.batches import SIZES, predict_padded
 from pipeline.service.limits import Limits
+from pipeline.service.request_queue import SIZES, predict_padded
 from teacher_cache.errors import UserError
 
 if TYPE_CHECKING:  # jax takes seconds to import

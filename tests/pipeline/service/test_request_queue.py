@@ -6,8 +6,8 @@ import threading
 import numpy as np
 import pytest
 
-from pipeline.service.batches import SIZES, Batches, predict_padded
 from pipeline.service.limits import RefusedError
+from pipeline.service.request_queue import SIZES, Batches, predict_padded
 from student_jax.student import Prediction
 
 

@@ -10,17 +10,17 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import SECTIONS, qdllm
-from pipeline.commands.reference import DOCUMENT, list_help
+from pipeline.reference import DOCUMENT, list_help
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 ALL = [command for commands in SECTIONS.values() for command in commands]
 
 
 def test_the_reference_is_not_stale():
     """Asked in a process of its own: click keeps a command's -h from its first caller, here some other test."""
-    program = "import sys; from pipeline.commands.reference import write_reference; sys.stdout.write(write_reference())"
+    program = "import sys; from pipeline.reference import write_reference; sys.stdout.write(write_reference())"
     written = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert (ROOT / DOCUMENT).read_text() == written.stdout, "run python -m pipeline.commands.reference"
+    assert (ROOT / DOCUMENT).read_text() == written.stdout, "run python -m pipeline.reference"
 
 
 def test_every_option_says_what_it_is():

@@ -1,6 +1,6 @@
 """docs/commands.md, written from the commands themselves.
 
-Run: python -m pipeline.commands.reference
+Run: python -m pipeline.reference
 In: the commands of `qdllm`.  Out: DOCUMENT, write_reference().  Imports: click; each command's module.
 """
 
@@ -16,7 +16,7 @@ WIDTH = 100
 PREFACE = """\
 # Commands
 
-Written by `python -m pipeline.commands.reference` from the commands' own help; a test fails where it is stale.
+Written by `python -m pipeline.reference` from the commands' own help; a test fails where it is stale.
 
 Stages are run by `dvc repro`; all else is `qdllm`. Options that a script wants: `--json` prints one JSON document
 instead of a table, `--quiet` prints errors alone, `--debug` on any command shows an error's traceback. Progress bars go
