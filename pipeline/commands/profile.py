@@ -1,6 +1,9 @@
-"""`qdllm profile`: an overlay on params.yaml that keeps its comments.
+"""`qdllm profile`: what a profile sets, laid over params.yaml, whose comments and other values stay.
 
 In: pipeline/profiles/NAME.yaml, params.yaml.  Out: profile (a click command).  Imports: ruamel.yaml.
+
+A profile's file holds what differs from what params.yaml ships with; `default.yaml` holds what ships, of every key that
+any of them sets. The key `profile` of params.yaml says which one was laid over it last, so that it can be taken back.
 """
 
 from io import StringIO
@@ -17,28 +20,32 @@ from teacher_cache.manifest import hash_file
 from teacher_cache.publish import publish_file
 
 PROFILES = Path(__file__).parents[1] / "profiles"
+NAMES = ("smoke", "default", "compare", "real", "ablation", "paper")
 # Wide enough that no line of params.yaml is ever wrapped.
 WIDTH = 4096
 
 
 @click.command(short_help="Choose what runs, from smoke to paper")
-@click.argument("name", type=click.Choice(["smoke", "default", "compare", "real", "ablation", "paper"]))
+@click.argument("name", type=click.Choice(NAMES))
 @click.option(
     "--data", type=click.Path(path_type=Path), help="The folder of real texts; files are called {task}.parquet."
 )
 @click.option("--params", "path", type=click.Path(path_type=Path), default=PARAMS, show_default=True)
 def profile(name: str, data: Path | None, path: Path) -> None:
-    """Choose what runs: smoke, default, compare, real, ablation or paper."""
+    """Choose what runs: smoke, default, compare, real, ablation or paper.
+
+    What the profile before had set goes back to what params.yaml ships with, unless you have changed it since.
+    """
     read_project(path)
-    yaml = make_yaml()
-    content = yaml.load(path.read_text(encoding="utf-8"))
-    overlay = yaml.load((PROFILES / f"{name}.yaml").read_text(encoding="utf-8"))
-    apply_overlay(content, overlay, path)
+    content = make_yaml().load(path.read_text(encoding="utf-8"))
+    said = switch_profile(content, name, path)
     if name == "real":
         point_to_files(content, data)
     elif data is not None:
         raise UserError(f"--data must go with the profile real, got {name}")
     save_params(content, path)
+    for line in said:
+        click.echo(line)
     click.echo(
         f"{path}: profile {name}, tasks {', '.join(content['tasks'])}, teachers {', '.join(content['teachers'])}"
     )
@@ -66,21 +73,67 @@ def save_params(content: Any, path: Path) -> None:
         temporary.write_text(text.getvalue(), encoding="utf-8")
 
 
-def apply_overlay(content: Any, overlay: Any, path: Path, prefix: str = "") -> None:
-    """Set each value of `overlay` at its place in `content`; lists are replaced whole.
+def switch_profile(content: Any, name: str, path: Path) -> list[str]:
+    """Go from the profile that `content` names to `name`, in place; lists are values, replaced whole.
+
+    Returns:
+        A line for each value of the user's: kept, where the profile before had set another one; else replaced.
 
     Raises:
-        UserError: `content` lacks a key, so the profile could not be undone.
+        UserError: `content` names no profile of ours, or lacks a key that one of the two sets.
     """
-    for key, value in overlay.items():
-        if key not in content:
+    old = parse(content.get("profile", "default"), str, "profile", path)
+    if old not in NAMES:
+        raise UserError(f"{path}: profile must be one of {', '.join(NAMES)}, got {old}")
+    shipped, before, after = (read_leaves(one) for one in ("default", old, name))
+    before, after = ({} if one == "default" else leaves for one, leaves in ((old, before), (name, after)))
+    if old == "real" != name:  # paths and checksums of files, which the command itself has put there
+        before |= {key: find_block(content, key, path)[key[-1]] for key in shipped if "source" in key}
+    said = []
+    for key in {**before, **after}:
+        block, last, place = find_block(content, key, path), key[-1], ".".join(key)
+        base, target = before.get(key, shipped[key]), after.get(key, shipped[key])
+        if block[last] not in (base, target) and key in before:
+            said.append(f"kept: {place} {block[last]}, which is yours; of profile {name} it is {target}")
+            continue
+        if block[last] not in (base, target):
+            said.append(f"replaced: {place} {block[last]}, which was yours, by {target}")
+        if block[last] != target:
+            block[last] = target
+    content["profile"] = name
+    return said
+
+
+def read_leaves(name: str) -> dict[tuple[str, ...], Any]:
+    """What the profile `name` sets: values by the keys that lead to them."""
+    found = {}
+    open_blocks: list[tuple[tuple[str, ...], Any]] = [
+        ((), make_yaml().load((PROFILES / f"{name}.yaml").read_text(encoding="utf-8")))
+    ]
+    while open_blocks:
+        prefix, block = open_blocks.pop(0)
+        for key, value in block.items():
+            if isinstance(value, dict):
+                open_blocks.append(((*prefix, key), value))
+            else:
+                found[*prefix, key] = value
+    return found
+
+
+def find_block(content: Any, key: tuple[str, ...], path: Path) -> Any:
+    """The mapping of `content` that holds the last level of `key`.
+
+    Raises:
+        UserError: there is none, so that the profile could not be undone.
+    """
+    for depth, level in enumerate(key):
+        if not isinstance(content, dict) or level not in content:
+            place = ".".join(key[: depth + 1])
             raise UserError(
-                f"{path}: {prefix}{key} must be there for this profile; restore it from the version that was shipped"
+                f"{path}: {place} must be there for this profile; take it from the params.yaml that shipped"
             )
-        if isinstance(value, dict) and isinstance(content[key], dict):
-            apply_overlay(content[key], value, path, f"{prefix}{key}.")
-        else:
-            content[key] = value
+        block, content = content, content[level]
+    return block
 
 
 def point_to_files(content: Any, folder: Path | None) -> None:

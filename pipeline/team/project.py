@@ -27,6 +27,7 @@ class Project:
     teachers: Names
     task: dict[Name, TaskConfig]
     teacher: dict[Name, TeacherConfig]
+    profile: Name = "default"
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
     embed: EmbedConfig = field(default_factory=EmbedConfig)
     student: StudentConfig = field(default_factory=StudentConfig)

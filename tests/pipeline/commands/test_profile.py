@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from ruamel.yaml import YAML
 
-from pipeline.commands.profile import PROFILES, profile
+from pipeline.commands.profile import NAMES, find_block, make_yaml, profile, read_leaves
 from pipeline.team.project import read_project
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import hash_file
@@ -35,15 +34,7 @@ def choose(params, *arguments):
     return result.output
 
 
-def leaves(block, prefix=""):
-    for key, value in block.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}"
-
-
-@pytest.mark.parametrize("name", ["smoke", "compare", "real", "ablation", "paper", "default"])
+@pytest.mark.parametrize("name", NAMES)
 def test_default_takes_a_profile_back_to_the_letter(params, texts, name):
     before = params.read_text()
     choose(params, name, *(("--data", texts) if name == "real" else ()))
@@ -54,20 +45,70 @@ def test_default_takes_a_profile_back_to_the_letter(params, texts, name):
     assert params.read_text() == before
 
 
-def test_default_names_every_key_that_another_profile_sets():
-    yaml = YAML(typ="safe")
-    default = set(leaves(yaml.load((PROFILES / "default.yaml").read_text())))
-    for name in ("smoke", "compare", "real", "ablation", "paper"):
-        assert set(leaves(yaml.load((PROFILES / f"{name}.yaml").read_text()))) <= default
+def test_default_is_what_params_yaml_ships_with_of_every_key_that_a_profile_sets():
+    content, default = make_yaml().load((ROOT / "params.yaml").read_text()), read_leaves("default")
+    assert content["profile"] == "default"
+    for key, value in default.items():
+        assert find_block(content, key, Path("params.yaml"))[key[-1]] == value, key
+    differing = {name: read_leaves(name) for name in NAMES if name != "default"}
+    files = {key for key in default if "source" in key}
+    assert set(default) == files.union(*differing.values())
+    for name, own in differing.items():
+        assert not [key for key in own if own[key] == default[key]], f"{name} repeats what ships"
+
+
+def test_the_way_does_not_matter(params, texts, tmp_path):
+    """By way of other profiles a file is the same as straight from what ships."""
+    direct = {}
+    for name in NAMES:
+        copy = Path(shutil.copy(params, tmp_path / f"{name}.yaml"))
+        choose(copy, name, *(("--data", texts) if name == "real" else ()))
+        direct[name] = copy.read_text()
+    for name in ("smoke", "compare", "real", "ablation", "paper", "smoke", "real", "compare", "paper", "ablation"):
+        choose(params, name, *(("--data", texts) if name == "real" else ()))
+        assert params.read_text() == direct[name]
 
 
 def test_a_users_own_values_survive(params):
     params.write_text(params.read_text().replace("engine: fused #", "engine: auto # by me,"))
     before = params.read_text()
-    choose(params, "smoke")
+    assert choose(params, "smoke").count("\n") == 1
     assert "engine: auto # by me," in params.read_text()
     choose(params, "default")
     assert params.read_text() == before
+
+
+def test_what_the_user_changed_of_a_profile_is_kept_and_said(params):
+    before = params.read_text()
+    choose(params, "smoke")
+    params.write_text(params.read_text().replace("epochs: 6", "epochs: 9"))
+    said = choose(params, "default")
+    assert said.splitlines()[0] == "kept: student.epochs 9, which is yours; of profile default it is 3"
+    assert params.read_text() == before.replace("  epochs: 3\n", "  epochs: 9\n")
+
+
+def test_what_the_user_changed_of_what_ships_makes_way_and_that_is_said(params):
+    before = params.read_text()
+    params.write_text(before.replace("  epochs: 3\n", "  epochs: 9\n"))
+    said = choose(params, "smoke")
+    assert said.splitlines()[0] == "replaced: student.epochs 9, which was yours, by 6"
+    assert read_project(params).student.epochs == 6
+    choose(params, "default")
+    assert params.read_text() == before
+
+
+def test_a_profile_of_ones_own_is_refused(params):
+    params.write_text(params.read_text().replace("profile: default", "profile: mine"))
+    with pytest.raises(
+        UserError, match="profile must be one of smoke, default, compare, real, ablation, paper, got mine"
+    ):
+        choose(params, "smoke")
+
+
+def test_params_without_the_key_are_those_that_shipped(params):
+    params.write_text(params.read_text().replace("profile: default\n", ""))
+    choose(params, "smoke")
+    assert read_project(params).profile == "smoke"
 
 
 def test_smoke_is_one_task_and_one_teacher(params):
@@ -106,6 +147,7 @@ def test_ablation_trains_every_loss_and_as_many_seeds_as_the_paper(params):
     project = read_project(params)
     assert project.evaluate.losses == ["ce", "kl", "js"]
     assert project.student.seeds == 5
+    assert not project.embed.class_weights
     assert len(project.teachers) > 1
 
 
