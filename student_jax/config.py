@@ -25,7 +25,8 @@ class EmbedConfig:
     classes apart where `class_weights`, truncated SVD to `dimensions`.  `static`: mean of the token-embedding table of
     the folder `checkpoint`.  `encoder`: mean-pooled last hidden state of `checkpoint`, a folder or a hub id with its
     `revision`.  These two have the checkpoint's width.  `file`: the user's own vectors, in the column `column` of the
-    Parquet file `path`, whose checksum must be `sha256` where that is given.
+    Parquet file `path`, whose checksum must be `sha256` where that is given.  All kinds are fitted on the training
+    split, on the `fit_texts` first of its ids where it has more.
     """
 
     kind: Literal["corpus", "static", "encoder", "file"] = "corpus"
@@ -40,6 +41,7 @@ class EmbedConfig:
     path: str | None = None
     column: str = "features"
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    fit_texts: Annotated[int, Field(ge=1)] = 100_000
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,9 +1,8 @@
 """A task's source -> its examples: read, cleaned, split, described.
 
-In: a TaskConfig.  Out: Examples, build_examples().  Imports: pyarrow, numpy; no torch, no jax.
+In: a TaskConfig.  Out: Examples, build_examples(), make_table().  Imports: pyarrow, numpy; no torch, no jax.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,14 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.corpus.card import make_card
-from pipeline.corpus.clean import clean, make_example_id
+from pipeline.corpus.clean import clean
 from pipeline.corpus.sources import read_source
-from pipeline.corpus.split import assign_splits
+from pipeline.corpus.split import DROPPED, assign_splits
 from pipeline.corpus.task_config import PrepareConfig, TaskConfig
 from teacher_cache.errors import UserError
-from teacher_cache.schema import EXAMPLES, SPLITS
+from teacher_cache.schema import EXAMPLE_ID_BYTES, EXAMPLES, SPLITS
+
+BLOCK_ROWS = 16384
 
 
 @dataclass(frozen=True)
@@ -43,37 +44,42 @@ def build_examples(name: str, task: TaskConfig, prepare: PrepareConfig, seed: in
         UserError: the source cannot be read, or too little is left of it.
     """
     source = read_source(name, task, seed, root)
-    label_of, drops = clean(source.rows, prepare.max_characters)
-    if not label_of:
+    rows = ((text, task.labels.index(label)) for text, label in source.rows)
+    ids, classes, texts, drops = clean(name, rows, prepare.max_characters)
+    if not len(ids):
         counts = ", ".join(f"{reason} {count}" for reason, count in drops.items() if count) or "none"
         raise UserError(
-            f"task {name}: there must be texts left after cleaning, got 0 of {len(source.rows)} (dropped: {counts})"
+            f"task {name}: there must be texts left after cleaning, got 0 of {drops.total()} (dropped: {counts})"
         )
-    text_of = {make_example_id(name, text): text for text in label_of}
-    ids_by_class = {
-        label: [example_id for example_id, text in text_of.items() if label_of[text] == label] for label in task.labels
-    }
     try:
-        split_of, surplus = assign_splits(ids_by_class, prepare.split, prepare.balance, task.limit, seed)
+        splits, surplus = assign_splits(ids, classes, task.labels, prepare.split, prepare.balance, task.limit, seed)
     except UserError as error:
         raise UserError(f"task {name}: {error}") from None
-    ids = sorted(split_of)
-    texts = [text_of[example_id] for example_id in ids]
-    classes = [task.labels.index(label_of[text]) for text in texts]
-    table = make_table(ids, [split_of[example_id] for example_id in ids], classes, texts)
+    kept = np.flatnonzero(splits != DROPPED)
+    table = make_table(ids[kept], splits[kept], classes[kept], _take_texts(texts, kept))
     card = make_card(name, task.labels, table, {**drops, **surplus}, source.description)
     return Examples(table, tuple(task.labels), card)
 
 
-def make_table(ids: Sequence[bytes], splits: Sequence[str], classes: Sequence[int], texts: Sequence[str]) -> pa.Table:
-    """Columns of equal length -> a table of schema EXAMPLES."""
-    codes = np.asarray([SPLITS.index(split) for split in splits], dtype=np.int8)
-    return pa.Table.from_arrays(
-        [
-            pa.array(ids, EXAMPLES.field("example_id").type),
-            pa.DictionaryArray.from_arrays(codes, pa.array(SPLITS)),
-            pa.array(classes, pa.int32()),
-            pa.array(texts, pa.string()),
-        ],
-        schema=EXAMPLES,
-    )
+def make_table(ids: np.ndarray, splits: np.ndarray, classes: np.ndarray, texts: pa.ChunkedArray) -> pa.Table:
+    """Columns of equal length -> a table of schema EXAMPLES.
+
+    Args:
+        ids: (rows,) of dtype V16.
+        splits: int8, indices into SPLITS.
+        classes: int32.
+        texts: strings.
+    """
+    columns = [
+        pa.FixedSizeBinaryArray.from_buffers(pa.binary(EXAMPLE_ID_BYTES), len(ids), [None, pa.py_buffer(ids)]),
+        pa.DictionaryArray.from_arrays(splits, pa.array(SPLITS)),
+        pa.array(classes),
+        texts,
+    ]
+    return pa.Table.from_arrays(columns, schema=EXAMPLES).combine_chunks()
+
+
+def _take_texts(texts: pa.ChunkedArray, rows: np.ndarray) -> pa.ChunkedArray:
+    """The large strings at `rows` as strings, of which one array holds 2 GiB at most."""
+    blocks = [rows[start : start + BLOCK_ROWS] for start in range(0, len(rows), BLOCK_ROWS)]
+    return pa.chunked_array([texts.take(block).cast(pa.string()).combine_chunks() for block in blocks])

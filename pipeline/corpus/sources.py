@@ -4,7 +4,7 @@ In: a TaskConfig.  Out: Source, read_source().  Imports: pyarrow; datasets only 
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,14 @@ from teacher_cache.errors import UserError
 
 @dataclass(frozen=True)
 class Source:
-    """`rows` are (text, class name), uncleaned; `description` goes into the data card: no absolute path in it."""
+    """`rows` are (text, class name), uncleaned, to be read once; `description` is the data card's: no absolute path."""
 
-    rows: list[tuple[str | None, str]]
+    rows: Iterator[tuple[str | None, str]]
     description: dict[str, Any]
 
 
 def read_source(name: str, task: TaskConfig, seed: int, root: Path) -> Source:
-    """Read all rows of task `name`.
+    """Open the source of task `name`; a fault of a row is found when it is read.
 
     Args:
         name: the task's name, for errors.
@@ -54,7 +54,7 @@ def read_source(name: str, task: TaskConfig, seed: int, root: Path) -> Source:
                 "revision": source.revision,
                 "splits": source.splits,
             }
-    return Source([(row.text, name_label(row, task.labels, task.values)) for row in rows], description)
+    return Source(((row.text, name_label(row, task.labels, task.values)) for row in rows), description)
 
 
 def generate_rows(generator: str, count: int, seed: int) -> Iterable[Row]:

@@ -1,21 +1,33 @@
 """Which examples are kept and which split each is in, decided by their content and the seed alone.
 
-In: example ids per class.  Out: order(), count_kept(), count_splits(), assign_splits().
-Imports: the standard library alone.
+In: example ids and their classes.  Out: DROPPED, order(), count_kept(), count_splits(), assign_splits().
+Imports: NumPy.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
+import numpy as np
+
 from teacher_cache.errors import UserError
-from teacher_cache.schema import SPLITS
+from teacher_cache.schema import EXAMPLE_ID_BYTES, SPLITS
+
+DROPPED = -1
 
 
-def order(example_ids: Iterable[bytes], seed: int) -> list[bytes]:
-    """Shuffle by a keyed hash: the same ids and seed give the same order, however they came in."""
-    key = seed.to_bytes(8, "little")
-    return sorted(example_ids, key=lambda example_id: hashlib.blake2b(example_id, key=key).digest())
+def order(ids: np.ndarray, seed: int) -> np.ndarray:
+    """Shuffle `ids`, (rows,) of dtype V16, by a keyed hash: the same ids and seed, however they come, the same order.
+
+    Returns:
+        Which id comes first, second, ...
+    """
+    key, data = seed.to_bytes(8, "little"), ids.tobytes()
+    digests = bytearray()
+    for start in range(0, len(data), EXAMPLE_ID_BYTES):
+        # The first bytes alone: that two of them are the same in all 16 will not happen.
+        digests += hashlib.blake2b(data[start : start + EXAMPLE_ID_BYTES], key=key).digest()[:EXAMPLE_ID_BYTES]
+    return np.argsort(np.frombuffer(digests, ids.dtype))
 
 
 def count_kept(sizes: Sequence[int], balance: bool, limit: int | None) -> tuple[list[int], dict[str, int]]:
@@ -41,27 +53,42 @@ def count_splits(size: int, ratio: Sequence[int]) -> list[int]:
 
 
 def assign_splits(
-    ids_by_class: Mapping[str, Iterable[bytes]], ratio: Sequence[int], balance: bool, limit: int | None, seed: int
-) -> tuple[dict[bytes, str], dict[str, int]]:
+    ids: np.ndarray,
+    classes: np.ndarray,
+    labels: Sequence[str],
+    ratio: Sequence[int],
+    balance: bool,
+    limit: int | None,
+    seed: int,
+) -> tuple[np.ndarray, dict[str, int]]:
     """Choose the examples to keep and split each class in `ratio`.
 
+    Args:
+        ids: (rows,) of dtype V16.
+        classes: indices into `labels`.
+        labels: the classes' names.
+        ratio: of the splits.
+        balance: as count_kept.
+        limit: as count_kept.
+        seed: of the order in which a class's examples are dealt out.
+
     Returns:
-        (split of each kept id, rows dropped for `balance` and for `limit`).
+        (int8, each row's index into SPLITS or DROPPED; rows dropped for `balance` and for `limit`).
 
     Raises:
         UserError: a class has too few examples to be in every split.
     """
-    ordered = {name: order(ids, seed) for name, ids in ids_by_class.items()}
-    kept, drops = count_kept([len(ids) for ids in ordered.values()], balance, limit)
-    fewest, found, scarcest = min(zip(kept, (len(ids) for ids in ordered.values()), ordered, strict=True))
+    shuffled = order(ids, seed)
+    rows_of = [shuffled[classes[shuffled] == index] for index in range(len(labels))]
+    kept, drops = count_kept([len(rows) for rows in rows_of], balance, limit)
+    fewest, found, scarcest = min(zip(kept, map(len, rows_of), labels, strict=True))
     if not all(count_splits(fewest, ratio)):
         shares = ":".join(str(part) for part in ratio)
         raise UserError(
             f"class {scarcest} must have texts for each of {', '.join(SPLITS)} at {shares}, got {fewest} to split "
             f"({found} after cleaning); give it more texts or raise the limit"
         )
-    split_of: dict[bytes, str] = {}
-    for ids, size in zip(ordered.values(), kept, strict=True):
-        splits = [split for split, count in zip(SPLITS, count_splits(size, ratio), strict=True) for _ in range(count)]
-        split_of.update(zip(ids, splits, strict=False))  # what is over is dropped
-    return split_of, drops
+    splits = np.full(len(ids), DROPPED, np.int8)
+    for rows, size in zip(rows_of, kept, strict=True):
+        splits[rows[:size]] = np.repeat(np.arange(len(SPLITS), dtype=np.int8), count_splits(size, ratio))
+    return splits, drops

@@ -6,9 +6,9 @@ Run as dvc.yaml does: python -m pipeline.stages.embed --task T --data FOLDER --f
 from pathlib import Path
 
 import click
-import numpy as np
+import pyarrow.compute as pc
 
-from pipeline.corpus.prepared import read_examples, read_training
+from pipeline.corpus.prepared import open_examples, read_training
 from pipeline.encoder import find_encoder
 from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block
@@ -17,28 +17,29 @@ from student_jax.data.features import fit_embedder, take_vectors, write_features
 from teacher_cache.manifest import fingerprint_examples
 from teacher_cache.publish import publish_folder
 
+# How many texts are embedded at once. Those of an encoder are computed in batches of like length, the more alike the
+# more there are to choose from; each of the others has the same vector beside any.
+TEXTS = {"corpus": 8192, "static": 8192, "encoder": 65536}
+
 
 @click.command()
 @require("task")
 @require("data", "features", "record", kind=PATH)
 def main(task: str, data: Path, features: Path, record: Path) -> None:
     """Turn every text of one task into a vector, fitting on the training split alone."""
-    examples = read_examples(data)
-    config = read_block("embed", EmbedConfig)
+    examples, config = open_examples(data), read_block("embed", EmbedConfig)
+    fingerprint = fingerprint_examples(examples.iter_batches())
+    rows = examples.read(["example_id", "split"])
     if config.kind == "file":
-        training = np.asarray(examples["split"]) == "train"
-        embedder, values = take_vectors(config, task, examples["example_id"], training)
+        training = pc.equal(rows["split"], "train").to_numpy()
+        embedder, vectors = take_vectors(config, task, rows["example_id"], training)
     else:
-        embedder = fit_embedder(config, *read_training(data), find_encoder(config))
-        values = embedder.transform(examples["text"].to_pylist())
+        embedder = fit_embedder(config, *read_training(data, config.fit_texts), find_encoder(config))
+        texts = examples.iter_batches(TEXTS[config.kind], columns=["text"])
+        vectors = (embedder.transform(batch["text"].to_pylist()) for batch in texts)
     with publish_folder(features) as folder:
         embedder.save(folder)
-        write_features(
-            folder / "features.parquet",
-            examples["example_id"],
-            values,
-            fingerprint_examples(examples.to_batches()),
-        )
+        write_features(folder / "features.parquet", rows["example_id"], vectors, embedder.dimensions, fingerprint)
     write_record(record, "embed", task=task)
 
 

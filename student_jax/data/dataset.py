@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from student_jax.data.features import MAX_BYTES, Features, read_features
+from student_jax.data.features import Features, read_features
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import Manifest
 from teacher_cache.reader import CacheRows, open_cache
@@ -37,7 +37,7 @@ class Split(NamedTuple):
 
 
 def open_dataset(
-    features: Path, cache: Path, task: str, teacher: str, memory: int = MAX_BYTES
+    features: Path, cache: Path, task: str, teacher: str, memory: int | None = None
 ) -> tuple[dict[str, Split], Manifest]:
     """The joined splits of one task and teacher, and the manifest of the cache they come from.
 
@@ -46,7 +46,7 @@ def open_dataset(
         cache: the folder of stage cache_teacher.
         task: the task that the cache must be of.
         teacher: the teacher that it must be of.
-        memory: features of more bytes stay in their file.
+        memory: features of more bytes, by default than features.MAX_BYTES, stay in their file.
 
     Raises:
         UserError: a file is missing or damaged; the cache is another's, or was made from other examples.

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -77,6 +77,9 @@ class Embedder:
     def save(self, folder: Path) -> None:
         """Publish embedder.safetensors and embedder.json in `folder`."""
         tensors, content = self.embedding.to_content()
+        config = asdict(self.config)
+        if self.config.fit_texts == EmbedConfig.fit_texts:
+            del config["fit_texts"]  # version 0.1 knew no limit, and most embedders are the same bytes with it
         data = safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in tensors.items()})
         with publish_file(folder / TENSORS) as temporary:
             temporary.write_bytes(data)
@@ -85,7 +88,7 @@ class Embedder:
             {
                 "format": FORMAT,
                 "sha256": hashlib.sha256(data).hexdigest(),
-                "config": asdict(self.config),
+                "config": config,
                 "dimensions": self.dimensions,
                 "inference_parameters": self.inference_parameters,
                 **content,
@@ -125,7 +128,7 @@ def fit_embedder(
 
 def take_vectors(
     config: EmbedConfig, task: str, ids: pa.ChunkedArray, training: np.ndarray
-) -> tuple[Embedder, np.ndarray]:
+) -> tuple[Embedder, Iterator[np.ndarray]]:
     """Features of the kind `file`: the vectors that the user brings, scaled as the training split's need it.
 
     Args:
@@ -135,16 +138,16 @@ def take_vectors(
         training: (rows,), which of them are of the training split.
 
     Returns:
-        What scales further vectors, and the features (rows, dimensions), float32.
+        What scales further vectors, and the features, (some rows, dimensions) float32 at a time.
 
     Raises:
         UserError: the file does not have one vector for each example.
     """
-    from student_jax.data.file_features import fit_file, read_vectors
+    from student_jax.data.file_features import fit_file, open_vectors
 
-    vectors = read_vectors(config, task, ids_to_numpy(ids))
-    embedding = fit_file(vectors[training], Path(str(config.path)).name)
-    return Embedder(config, embedding), embedding.prepare(vectors)
+    vectors = open_vectors(config, task, ids_to_numpy(ids))
+    embedding = fit_file(vectors.take(np.flatnonzero(training)[: config.fit_texts]), vectors.path.name)
+    return Embedder(config, embedding), (embedding.prepare(block) for block in vectors.iter_blocks())
 
 
 def read_config(folder: Path) -> EmbedConfig:
@@ -240,36 +243,47 @@ class Features(NamedTuple):
         return self.values.select(rows) if isinstance(self.values, StoredValues) else self.values[rows]
 
 
-def write_features(path: Path, ids: pa.ChunkedArray, values: np.ndarray, examples: str) -> None:
-    """Publish features.parquet.
+def write_features(
+    path: Path, ids: pa.ChunkedArray, blocks: Iterable[np.ndarray], dimensions: int, examples: str
+) -> None:
+    """Publish features.parquet; its bytes do not depend on how the rows are cut into blocks.
 
     Args:
         path: the file to publish.
         ids: the column example_id of the examples.
-        values: (rows, dimensions) float32, in the same order.
+        blocks: their vectors in the same order, (some rows, dimensions) float32 at a time.
+        dimensions: the length of a vector.
         examples: fingerprint of the examples, kept in the file's metadata.
     """
-    dimensions = values.shape[1]
     schema = features_schema(dimensions).with_metadata({FINGERPRINT: examples})
-    column = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), pa.float32()), dimensions)
-    with publish_file(path) as temporary:
+    size = max(1, GROUP_BYTES // (4 * dimensions))
+    held, done = schema.empty_table(), 0
+    with (
+        publish_file(path) as temporary,
         # Mantissas of features do not compress: zstd would cost time and save nothing.
-        pq.write_table(
-            pa.Table.from_arrays([ids, column], schema=schema),
-            temporary,
-            row_group_size=max(1, GROUP_BYTES // (4 * dimensions)),
-            compression="none",
-            use_dictionary=False,
-            write_page_checksum=True,
-        )
+        pq.ParquetWriter(
+            temporary, schema, compression="none", use_dictionary=False, write_page_checksum=True
+        ) as writer,
+    ):
+        for block in blocks:
+            column = pa.FixedSizeListArray.from_arrays(pa.array(block.ravel(), pa.float32()), dimensions)
+            own = pa.Table.from_arrays([ids.slice(done, len(block)), column], schema=schema)
+            held, done = pa.concat_tables([held, own]).combine_chunks(), done + len(block)
+            if whole := len(held) // size * size:
+                writer.write_table(held.slice(0, whole), row_group_size=size)
+                held = held.slice(whole)
+        if len(held):
+            writer.write_table(held)
+    if done != len(ids):
+        raise ValueError(f"there must be a vector for each of {len(ids)} ids, got {done}")
 
 
-def read_features(path: Path, memory: int = MAX_BYTES) -> Features:
+def read_features(path: Path, memory: int | None = None) -> Features:
     """Read features.parquet, verifying its checksums.
 
     Args:
         path: the file.
-        memory: values of more bytes stay in the file, and are read when they are asked for.
+        memory: values of more bytes, than MAX_BYTES by default, stay in the file, and are read when they are asked for.
 
     Raises:
         UserError: missing, damaged, not a features file, empty, or with a value that is not finite.
@@ -281,7 +295,7 @@ def read_features(path: Path, memory: int = MAX_BYTES) -> Features:
         kind = schema.field(index).type if index >= 0 else None
         dimensions = kind.list_size if isinstance(kind, pa.FixedSizeListType) else 1
         require_schema(schema, features_schema(dimensions), path)
-        stored = rows * dimensions * 4 > memory
+        stored = rows * dimensions * 4 > (MAX_BYTES if memory is None else memory)
         table = file.read(["example_id"] if stored else None).combine_chunks()
     except FileNotFoundError:
         raise UserError(f"{path} must exist; run the embed stage or `dvc pull`") from None

@@ -19,7 +19,8 @@ GROUP_BYTES = 8 << 20
 class StoredValues:
     """Feature vectors, (rows, dimensions) float32, of some rows of features.parquet, in the file's order.
 
-    `shape` and len() are an array's; a slice is read when it is asked for. `spans` has the rows of every row group.
+    `shape` and len() are an array's; a slice, or rows by their numbers, are read when they are asked for. `spans` has
+    the rows of every row group.
     """
 
     def __init__(self, path: Path, dimensions: int, kept: Sequence[np.ndarray]) -> None:
@@ -34,7 +35,10 @@ class StoredValues:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows: slice) -> np.ndarray:
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        """The values of a slice of rows, or of the rows with these numbers."""
+        if not isinstance(rows, slice):
+            return self._take(rows)
         start, stop, step = rows.indices(len(self))
         if step != 1:
             raise ValueError(f"step of a slice must be 1, got {step}")
@@ -44,6 +48,17 @@ class StoredValues:
             if span.start < stop and start < span.stop
         ]
         return np.concatenate(pieces) if pieces else np.empty((0, self.shape[1]), np.float32)
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
+        """Who asks for all of them at once has no way to train or to score row by row.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(
+            f"{self.path} must fit into memory for this, got {len(self)} rows of {self.shape[1]} features; "
+            "lower embed.dimensions or the task's limit"
+        )
 
     def select(self, rows: np.ndarray) -> "StoredValues":
         """The values of the rows for which `rows`, one truth value each, is true."""
@@ -64,6 +79,14 @@ class StoredValues:
             raise UserError(f"{self.path} cannot be read: {str(error).splitlines()[0]}; remake or pull it") from None
         values = column.flatten().to_numpy().reshape(-1, self.shape[1])[self._kept[group]]
         require_finite(values, self.path)
+        return values
+
+    def _take(self, rows: np.ndarray) -> np.ndarray:
+        groups = np.searchsorted([span.stop for span in self.spans], rows, side="right")
+        values = np.empty((len(rows), self.shape[1]), np.float32)
+        for group in np.unique(groups).tolist():
+            own = groups == group
+            values[own] = self._read_again(group)[rows[own] - self.spans[group].start]
         return values
 
     def _read_again(self, group: int) -> np.ndarray:

@@ -38,7 +38,7 @@ LABELS = ["negative", "positive"]
 
 def make_student(folder: Path) -> None:
     """An untrained student with features fitted on 2,400 generated texts."""
-    rows = emotion.generate(2400, seed=0)
+    rows = list(emotion.generate(2400, seed=0))
     config = StudentConfig()
     embedder = fit_embedder(EmbedConfig(), [text for text, _ in rows], [LABELS.index(label) for _, label in rows])
     embedder.save(folder)

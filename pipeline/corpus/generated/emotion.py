@@ -7,6 +7,7 @@ contrasted ("the room was cold, but the host was kind": what follows `but`, or s
 ironic, or undecided, where a coin decides the label. So both classes use the same words, and their order matters.
 """
 
+from collections.abc import Iterator
 from random import Random
 
 from pipeline.corpus.generated.grammar import Grammar, pick
@@ -142,10 +143,11 @@ GRAMMAR = Grammar(
 KINDS = [kind for kind, share in SHARES.items() for _ in range(share)]
 
 
-def generate(rows: int, seed: int) -> list[tuple[str, str]]:
+def generate(rows: int, seed: int) -> Iterator[tuple[str, str]]:
     """`rows` pairs (text, label), the classes taking turns."""
     random = Random(seed)
-    return [(write(LABELS[index % 2], random), LABELS[index % 2]) for index in range(rows)]
+    for index in range(rows):
+        yield write(LABELS[index % 2], random), LABELS[index % 2]
 
 
 def write(label: str, random: Random) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.corpus.generated import emotion, thematic
 from pipeline.corpus.generated.ngram import NgramModel
-from pipeline.corpus.generated.stegano import Embedder
+from pipeline.corpus.generated.stegano import Steganographer
 
 LABELS = ("cover", "stego")
 SHORTEST, LONGEST = 9, 16  # words; about 11 on the average, as the paper's Table 1 has it
@@ -24,11 +24,11 @@ MODEL_TEXTS, MODEL_SEED = 3000, 0  # texts of each task that the model is fitted
 
 
 @cache
-def load_embedder() -> Embedder:
-    """The embedder that sender and receiver share: its model is fitted on texts of the other two tasks."""
+def load_steganographer() -> Steganographer:
+    """The steganographer that sender and receiver share: its model is fitted on texts of the other two tasks."""
     texts = [text for task in (emotion, thematic) for text, _ in task.generate(MODEL_TEXTS, MODEL_SEED)]
     model = NgramModel([sentence for text in texts for sentence in split_sentences(text)], WEIGHTS)
-    return Embedder(model, CANDIDATES, SHORTEST, LONGEST)
+    return Steganographer(model, CANDIDATES, SHORTEST, LONGEST)
 
 
 def split_sentences(text: str) -> list[list[str]]:
@@ -44,14 +44,13 @@ def secret(seed: int) -> Iterator[str]:
         yield from (str(bit) for bit in random.integers(2, size=4096))
 
 
-def generate(rows: int, seed: int) -> list[tuple[str, str]]:
+def generate(rows: int, seed: int) -> Iterator[tuple[str, str]]:
     """`rows` pairs (text, label), the classes taking turns; the stego texts carry secret(seed) from its beginning."""
-    embedder, random, bits = load_embedder(), np.random.default_rng((seed, 0)), secret(seed)
-    return [
-        (embedder.hide(bits), "stego") if index % 2 else (embedder.sample(random), "cover") for index in range(rows)
-    ]
+    steganographer, random, bits = load_steganographer(), np.random.default_rng((seed, 0)), secret(seed)
+    for index in range(rows):
+        yield (steganographer.hide(bits), "stego") if index % 2 else (steganographer.sample(random), "cover")
 
 
 def decode(text: str) -> str:
     """The bits that a stego `text` carries."""
-    return load_embedder().reveal(text)
+    return load_steganographer().reveal(text)

@@ -1,6 +1,6 @@
 """Linguistic steganography: bits written as the words that a language model might say next.
 
-In: a language model, bits.  Out: Embedder: sample(), hide(), reveal().  Imports: numpy.
+In: a language model, bits.  Out: Steganographer: sample(), hide(), reveal().  Imports: numpy.
 
 At each step the likeliest `candidates` words get a Huffman code by their probabilities; the next bits of the secret
 choose the word. Who has the same model reads the bits back. Cutting the tail off and rounding probabilities to powers
@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.corpus.generated.ngram import NgramModel
 
 
-class Embedder:
+class Steganographer:
     """Cover and stego sentences from the same `model`.
 
     A sentence ends where the model has seen one end, but not before `shortest` words, and after `longest` at any rate;

@@ -7,6 +7,7 @@ circumstances is drawn, each by itself, from the one, from the other, or from co
 second topic as often as on the first, even a perfect reader is in doubt; common ground says nothing.
 """
 
+from collections.abc import Iterator
 from random import Random
 
 from pipeline.corpus.generated.grammar import Grammar, pick
@@ -117,10 +118,12 @@ def name_rules() -> dict[str, str]:
 GRAMMAR = Grammar(RULES | name_rules())
 
 
-def generate(rows: int, seed: int) -> list[tuple[str, str]]:
+def generate(rows: int, seed: int) -> Iterator[tuple[str, str]]:
     """`rows` pairs (text, label), the classes taking turns."""
     random = Random(seed)
-    return [(write(label, random), label) for label in (LABELS[index % len(LABELS)] for index in range(rows))]
+    for index in range(rows):
+        label = LABELS[index % len(LABELS)]
+        yield write(label, random), label
 
 
 def write(label: str, random: Random) -> str:

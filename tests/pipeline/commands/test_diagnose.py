@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.commands.diagnose import diagnose
+from student_jax.data import features as features_module
 from teacher_cache.errors import UserError
 
 STUDENT = ("--student", "students/emotion-tiny/llama-tiny")
@@ -43,6 +44,15 @@ def test_without_noise_and_shots_it_is_the_evaluated_accuracy(project):
     right, rows = sum(confusion[k][k] for k in range(2)), sum(map(sum, confusion))
     assert found["rows"] == rows
     assert abs(found["accuracy"][0]["accuracy"] * rows - right) < 1.5  # float32 may turn a tie
+
+
+def test_features_that_stay_in_their_file_give_the_same(project, monkeypatch):
+    monkeypatch.chdir(project.folder)
+    arguments = [*STUDENT, *SMALL, "--json"]
+    held = CliRunner().invoke(diagnose, arguments, catch_exceptions=False)
+    monkeypatch.setattr(features_module, "MAX_BYTES", 0)
+    stored = CliRunner().invoke(diagnose, arguments, catch_exceptions=False)
+    assert json.loads(stored.stdout) == json.loads(held.stdout)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 import json
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline.corpus.card import describe, make_card
@@ -7,7 +9,7 @@ from pipeline.corpus.examples import make_table
 
 
 def test_lengths_by_hand():
-    found = describe([1, 2, 3, 4, 10])
+    found = describe(np.array([1, 2, 3, 4, 10]))
     assert found["mean"] == 4.0
     assert found["median"] == 3.0
     assert (found["minimum"], found["maximum"]) == (1, 10)
@@ -19,9 +21,8 @@ def test_lengths_by_hand():
 
 def test_counts_by_hand_and_no_text():
     texts = ["alpha beta", "beta", "gamma gamma gamma", "delta"]
-    table = make_table(
-        [bytes([n]) * 16 for n in range(4)], ["train", "train", "test", "validation"], [0, 1, 1, 0], texts
-    )
+    ids, splits, classes = np.arange(8, dtype=np.uint64).view("V16"), np.int8([0, 0, 2, 1]), np.int32([0, 1, 1, 0])
+    table = make_table(ids, splits, classes, pa.chunked_array([texts]))
     card = make_card("mood", ["x", "y"], table, {"empty": 2, "limit": 1}, {"kind": "file"})
     assert card["rows"] == 4
     assert card["rows_read"] == 7

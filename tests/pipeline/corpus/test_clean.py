@@ -1,14 +1,16 @@
 import hashlib
-from collections import Counter
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.corpus import clean as clean_module
 from pipeline.corpus.clean import REASONS, clean, make_example_id, normalise
 
 # A small alphabet, so that duplicates, contradictions, combining marks and every kind of white space do come up.
 TEXTS = st.text(alphabet="ab\u00e9e\u0301 \t\n\u00a0\u2003\u2028\0\ud800", max_size=5)
-ROWS = st.lists(st.tuples(st.none() | TEXTS, st.sampled_from(["x", "y"])), max_size=30)
+ROWS = st.lists(st.tuples(st.none() | TEXTS, st.integers(0, 1)), max_size=30)
 
 
 @given(st.text())
@@ -26,43 +28,54 @@ def test_example_id_is_the_documented_hash():
     assert make_example_id("other", "caf\u00e9") != expected
 
 
+def as_dict(cleaned):
+    return dict(zip(cleaned.texts.to_pylist(), cleaned.classes.tolist(), strict=True))
+
+
 def test_every_reason_is_counted():
-    """By hand, in the order of the rows; `kept` is all that stays."""
+    """By hand, in the order of the rows; what is kept is all that stays."""
     rows = [
-        (None, "x"),  # null
-        (" \t", "x"),  # empty
-        ("a\0b", "x"),  # invalid_characters
-        ("\ud800", "x"),  # invalid_characters
-        ("12345678901", "x"),  # too_long
-        ("same", "x"),
-        (" same\n", "x"),  # duplicate
-        ("both", "x"),  # contradicting
-        ("both", "y"),  # contradicting
-        ("both", "x"),  # contradicting
-        ("1234567890", "y"),
+        (None, 0),  # null
+        (" \t", 0),  # empty
+        ("a\0b", 0),  # invalid_characters
+        ("\ud800", 0),  # invalid_characters
+        ("12345678901", 0),  # too_long
+        ("same", 0),
+        (" same\n", 0),  # duplicate
+        ("both", 0),  # contradicting
+        ("both", 1),  # contradicting
+        ("both", 0),  # contradicting
+        ("1234567890", 1),
     ]
-    kept, drops = clean(rows, max_characters=10)
-    assert kept == {"same": "x", "1234567890": "y"}
-    assert drops == {
+    cleaned = clean("mood", rows, max_characters=10)
+    assert as_dict(cleaned) == {"same": 0, "1234567890": 1}
+    assert cleaned.drops == {
         "null": 1, "empty": 1, "invalid_characters": 2, "too_long": 1, "duplicate": 1, "contradicting": 3
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("block", [2, 1000])
 @given(ROWS, st.randoms(use_true_random=False))
-def test_cleaning_accounts_for_every_row_in_any_order(rows, random):
-    kept, drops = clean(rows, max_characters=4)
-    assert len(kept) + drops.total() == len(rows)
-    assert set(drops) == set(REASONS)
+def test_cleaning_accounts_for_every_row_in_any_order(block, rows, random):
     shuffled = list(rows)
     random.shuffle(shuffled)
-    assert clean(shuffled, max_characters=4) == (kept, Counter(drops))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clean_module, "BLOCK_ROWS", block)
+        first, second = (clean("mood", iter(one), max_characters=4) for one in (rows, shuffled))
+    assert len(first.ids) + first.drops.total() == len(rows)
+    assert set(first.drops) == set(REASONS)
+    assert first.drops == second.drops
+    np.testing.assert_array_equal(first.ids, second.ids)
+    assert list(as_dict(first).items()) == list(as_dict(second).items())
 
 
 @given(ROWS)
-def test_what_is_kept_is_clean_and_has_its_only_label(rows):
-    kept, _ = clean(rows, max_characters=4)
-    for text, label in kept.items():
+def test_what_is_kept_is_clean_has_its_only_label_and_is_sorted_by_its_id(rows):
+    cleaned = clean("mood", rows, max_characters=4)
+    for text, label in as_dict(cleaned).items():
         assert text.encode()
         assert len(text) <= 4
         assert "\0" not in text
         assert {other for raw, other in rows if raw is not None and normalise(raw) == text} == {label}
+    ids = [one.tobytes() for one in cleaned.ids]
+    assert ids == sorted(make_example_id("mood", text) for text in cleaned.texts.to_pylist())

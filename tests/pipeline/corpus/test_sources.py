@@ -23,7 +23,7 @@ def root(tmp_path):
 
 def test_a_file_is_found_below_root_and_its_values_are_named(root):
     source = read_source("mood", make_task(), 0, root)
-    assert source.rows == [("good", "positive"), ("bad", "negative")]
+    assert list(source.rows) == [("good", "positive"), ("bad", "negative")]
 
 
 def test_the_description_has_the_digest_and_no_folder(root):

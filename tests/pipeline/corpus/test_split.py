@@ -1,17 +1,24 @@
-from collections import Counter
+import hashlib
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.corpus.split import assign_splits, count_kept, count_splits, order
+from pipeline.corpus.split import DROPPED, assign_splits, count_kept, count_splits, order
 from teacher_cache.errors import UserError
 
 RATIO = [6, 2, 2]
 
 
-def make_ids(prefix, count):
-    return [f"{prefix}{number}".encode() for number in range(count)]
+def make_ids(*counts):
+    """So many ids of each class, which their first byte says."""
+    ids = [bytes([index]) + number.to_bytes(15, "big") for index, count in enumerate(counts) for number in range(count)]
+    return np.frombuffer(b"".join(ids), "V16"), np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+
+
+def assign(*counts, balance=True, limit=None):
+    return assign_splits(*make_ids(*counts), ["x", "y"], RATIO, balance, limit, seed=3)
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 20), min_size=3, max_size=3))
@@ -41,40 +48,44 @@ def test_kept_and_dropped_by_hand(balance, limit, kept, drops):
     assert count_kept([50, 30], balance, limit) == (kept, drops)
 
 
-@given(st.sets(st.binary(min_size=1, max_size=4)), st.randoms(use_true_random=False))
-def test_order_depends_on_content_and_seed_alone(ids, random):
-    shuffled = sorted(ids)
-    random.shuffle(shuffled)
-    assert order(shuffled, 7) == order(ids, 7)
-    assert sorted(order(ids, 7)) == sorted(ids)
+@given(st.permutations(range(12)))
+def test_order_depends_on_content_and_seed_alone(places):
+    ids, _ = make_ids(12)
+    np.testing.assert_array_equal(ids[places][order(ids[places], 7)], ids[order(ids, 7)])
+    assert sorted(order(ids, 7).tolist()) == list(range(12))
+
+
+def test_the_order_is_that_of_the_documented_hash():
+    ids, _ = make_ids(30)
+    digests = [hashlib.blake2b(one.tobytes(), key=(7).to_bytes(8, "little")).digest() for one in ids]
+    assert order(ids, 7).tolist() == sorted(range(30), key=digests.__getitem__)
 
 
 def test_another_seed_gives_another_order():
-    assert order(make_ids("a", 50), 1) != order(make_ids("a", 50), 2)
+    ids, _ = make_ids(50)
+    assert (order(ids, 1) != order(ids, 2)).any()
 
 
 def test_splits_are_stratified_and_drops_counted():
-    split_of, drops = assign_splits({"x": make_ids("x", 40), "y": make_ids("y", 30)}, RATIO, True, None, 3)
+    splits, drops = assign(40, 30)
     assert drops == {"balance": 10, "limit": 0}
-    for name in ("x", "y"):
-        splits = Counter(split for example, split in split_of.items() if example.startswith(name.encode()))
-        assert splits == {"train": 18, "validation": 6, "test": 6}
+    for own in (splits[:40], splits[40:]):
+        assert [int(np.sum(own == index)) for index in range(3)] == [18, 6, 6]
+    assert np.sum(splits == DROPPED) == 10
 
 
 def test_a_lower_limit_keeps_a_part_of_the_same_examples():
-    classes = {"x": make_ids("x", 60), "y": make_ids("y", 60)}
-    few, _ = assign_splits(classes, RATIO, True, 40, 3)
-    many, _ = assign_splits(classes, RATIO, True, 80, 3)
+    few, many = (np.flatnonzero(assign(60, 60, limit=limit)[0] != DROPPED) for limit in (40, 80))
     assert (len(few), len(many)) == (40, 80)
-    assert set(few) < set(many)
+    assert set(few.tolist()) < set(many.tolist())
 
 
 @pytest.mark.parametrize("balance", [True, False])
 def test_the_class_with_too_few_texts_is_named(balance):
     with pytest.raises(UserError, match=r"class y must have texts .* at 6:2:2, got 2 to split \(2 after cleaning\)"):
-        assign_splits({"x": make_ids("x", 40), "y": make_ids("y", 2)}, RATIO, balance, None, 0)
+        assign(40, 2, balance=balance)
 
 
 def test_a_class_without_texts_is_named():
     with pytest.raises(UserError, match=r"class y must have texts .* got 0 to split"):
-        assign_splits({"x": make_ids("x", 40), "y": []}, RATIO, True, None, 0)
+        assign(40, 0)

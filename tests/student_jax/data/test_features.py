@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import safetensors.numpy
 import scipy.sparse as sp
@@ -15,9 +16,11 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from student_jax.config import EmbedConfig
+from student_jax.data import features as features_module
 from student_jax.data.corpus_features import find_directions, weigh_terms
 from student_jax.data.features import fit_embedder, load_embedder, read_features, write_features
 from teacher_cache.errors import UserError
+from teacher_cache.schema import features_schema
 from teacher_cache.sealed import write_sealed
 
 TEXTS = [f"{mood} {thing} number {k % 7}" for k, (mood, thing) in enumerate([("good", "film"), ("bad", "song")] * 20)]
@@ -29,7 +32,8 @@ def test_features_do_not_depend_on_which_texts_are_embedded_together():
     together = embedder.transform(TEXTS)
     assert together.dtype == np.float32
     assert together.shape == (40, 8)
-    np.testing.assert_allclose(embedder.transform([TEXTS[3]])[0], together[3], atol=1e-6)
+    apart = [embedder.transform(TEXTS[first:last]) for first, last in ((0, 1), (1, 18), (18, 40))]
+    np.testing.assert_array_equal(np.concatenate(apart), together)
     assert np.mean(together**2) == pytest.approx(1, rel=1e-2)
 
 
@@ -187,17 +191,44 @@ def test_damaged_embedders_are_refused(tmp_path, damage):
 def test_features_file_round_trip(tmp_path):
     ids = pa.chunked_array([pa.array([b"a" * 16, b"b" * 16], pa.binary(16))])
     values = np.arange(6, dtype=np.float32).reshape(2, 3)
-    write_features(tmp_path / "features.parquet", ids, values, "fingerprint")
+    write_features(tmp_path / "features.parquet", ids, [values], values.shape[1], "fingerprint")
     found = read_features(tmp_path / "features.parquet")
     assert [one.tobytes() for one in found.ids] == [b"a" * 16, b"b" * 16]
     np.testing.assert_array_equal(found.values, values)
     assert found.examples == "fingerprint"
 
 
+@pytest.mark.parametrize("cut", [1, 16, 17, 100])
+def test_the_bytes_do_not_depend_on_the_blocks(tmp_path, monkeypatch, cut):
+    """Those of version 0.1, which wrote one table."""
+    monkeypatch.setattr(features_module, "GROUP_BYTES", 16 * 4 * 3)
+    ids = pa.chunked_array([pa.array([bytes([k]) * 16 for k in range(100)], pa.binary(16))])
+    values = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
+    blocks = (values[start : start + cut] for start in range(0, 100, cut))
+    write_features(tmp_path / "features.parquet", ids, blocks, 3, "f")
+    schema = features_schema(3).with_metadata({"examples": "f"})
+    column = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), 3)
+    pq.write_table(
+        pa.Table.from_arrays([ids, column], schema=schema), tmp_path / "whole.parquet",
+        row_group_size=16, compression="none", use_dictionary=False, write_page_checksum=True,
+    )  # fmt: skip
+    assert (tmp_path / "features.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    with pytest.raises(ValueError, match="a vector for each of 100 ids, got 99"):
+        write_features(tmp_path / "short.parquet", ids, [values[1:]], 3, "f")
+
+
+def test_how_many_texts_were_fitted_on_is_kept_where_it_is_not_the_default(tmp_path):
+    """So that an embedder of version 0.1 is the same bytes today."""
+    for most in (100_000, 30):
+        fit_embedder(EmbedConfig(dimensions=4, fit_texts=most), TEXTS, LABELS).save(tmp_path / str(most))
+        assert load_embedder(tmp_path / str(most)).config.fit_texts == most
+    assert "fit_texts" not in json.loads((tmp_path / "100000" / "embedder.json").read_text())["config"]
+
+
 def test_a_flipped_bit_in_a_features_file_is_noticed(tmp_path):
     path = tmp_path / "features.parquet"
     ids = pa.chunked_array([pa.array([bytes([k]) * 16 for k in range(50)], pa.binary(16))])
-    write_features(path, ids, np.random.default_rng(0).normal(size=(50, 40)).astype(np.float32), "f")
+    write_features(path, ids, [np.random.default_rng(0).normal(size=(50, 40)).astype(np.float32)], 40, "f")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
@@ -207,7 +238,7 @@ def test_a_flipped_bit_in_a_features_file_is_noticed(tmp_path):
 
 def test_features_that_are_not_finite_are_refused(tmp_path):
     ids = pa.chunked_array([pa.array([b"a" * 16], pa.binary(16))])
-    write_features(tmp_path / "features.parquet", ids, np.array([[np.nan]], np.float32), "f")
+    write_features(tmp_path / "features.parquet", ids, [np.array([[np.nan]], np.float32)], 1, "f")
     with pytest.raises(UserError, match="must be finite"):
         read_features(tmp_path / "features.parquet")
     with pytest.raises(UserError, match="must exist"):

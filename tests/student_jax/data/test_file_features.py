@@ -1,6 +1,7 @@
 """Vectors that the user brings: joined by id whatever their order and types, refused where they do not fit."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,9 +10,10 @@ import pytest
 
 from student_jax.checkpoint import save_student
 from student_jax.config import CircuitConfig, EmbedConfig, StudentConfig
+from student_jax.data import file_features as file_features_module
 from student_jax.data.dataset import Split
 from student_jax.data.features import load_embedder, take_vectors
-from student_jax.data.file_features import read_vectors
+from student_jax.data.file_features import open_vectors
 from student_jax.model import build_model
 from student_jax.student import Student
 from student_jax.training.trainer import train
@@ -34,12 +36,21 @@ def write(path, ids=IDS, vectors=VECTORS, column="features", kind=None):
     return EmbedConfig(kind="file", path=str(path), column=column)
 
 
+def read(config, ids):
+    return open_vectors(config, "mood", ids).take(np.arange(len(ids)))
+
+
+def embed(config):
+    embedder, blocks = take_vectors(config, "mood", COLUMN, TRAINING)
+    return embedder, np.concatenate(list(blocks))
+
+
 def as_v16(ids):
     return np.array([np.void(one) for one in ids])
 
 
 def test_rows_are_joined_by_id_and_scaled_by_the_training_split(tmp_path):
-    embedder, values = take_vectors(write(tmp_path / "own.parquet"), "mood", COLUMN, TRAINING)
+    embedder, values = embed(write(tmp_path / "own.parquet"))
     mean, scale = VECTORS[TRAINING].mean(axis=0), 1 / np.std(VECTORS[TRAINING] - VECTORS[TRAINING].mean(axis=0))
     np.testing.assert_allclose(values, (VECTORS - mean) * scale, rtol=1e-4, atol=1e-5)
     assert np.mean(values[TRAINING] ** 2) == pytest.approx(1, rel=1e-5)
@@ -54,7 +65,28 @@ def test_ids_are_bytes_or_digits_and_numbers_of_any_type(tmp_path, kind):
         tmp_path / "mood.parquet", ids, VECTORS.astype(np.float64), "mine", None if kind == "hexadecimal" else kind
     )
     config = EmbedConfig(kind="file", path=str(tmp_path / "{task}.parquet"), column="mine")
-    np.testing.assert_array_equal(read_vectors(config, "mood", as_v16(IDS)), VECTORS)
+    np.testing.assert_array_equal(read(config, as_v16(IDS)), VECTORS)
+
+
+@pytest.mark.parametrize("group", [7, 40])
+def test_no_more_than_a_block_is_read_at_once_whatever_the_order_of_the_file(tmp_path, monkeypatch, group):
+    for name, number in (("BLOCK_BYTES", 9 * 4 * WIDTH), ("BATCH_ROWS", 5)):
+        monkeypatch.setattr(file_features_module, name, number)
+    path, order = tmp_path / "own.parquet", GENERATOR.permutation(ROWS)
+    table = pa.table({"example_id": [IDS[k] for k in order], "features": [VECTORS[k] for k in order]})
+    pq.write_table(table, path, row_group_size=group)
+    vectors = open_vectors(EmbedConfig(kind="file", path=str(path)), "mood", as_v16(IDS))
+    np.testing.assert_array_equal(vectors.take(np.array([30, 2, 17])), VECTORS[[30, 2, 17]])
+    blocks = list(vectors.iter_blocks())
+    assert [len(block) for block in blocks] == [9, 9, 9, 9, 4]
+    np.testing.assert_array_equal(np.concatenate(blocks), VECTORS)
+
+
+def test_they_are_fitted_on_the_first_training_ids_alone(tmp_path):
+    config = replace(write(tmp_path / "own.parquet"), fit_texts=10)
+    expected = write(tmp_path / "ten.parquet", IDS[:10], VECTORS[:10])
+    ten, _ = take_vectors(expected, "mood", COLUMN[:10], TRAINING[:10])
+    np.testing.assert_array_equal(embed(config)[0].embedding.mean, ten.embedding.mean)
 
 
 def change(row, value):
@@ -82,27 +114,27 @@ def change(row, value):
 )
 def test_what_does_not_fit_is_named(tmp_path, ids, vectors, message):
     with pytest.raises(UserError, match=message):
-        read_vectors(write(tmp_path / "own.parquet", ids, vectors), "mood", as_v16(IDS))
+        read(write(tmp_path / "own.parquet", ids, vectors), as_v16(IDS))
 
 
 def test_another_file_is_refused(tmp_path):
     path = tmp_path / "own.parquet"
     write(path)
     ids, digest = as_v16(IDS), hashlib.sha256(path.read_bytes()).hexdigest()
-    read_vectors(EmbedConfig(kind="file", path=str(path), sha256=digest), "mood", ids)
+    read(EmbedConfig(kind="file", path=str(path), sha256=digest), ids)
     with pytest.raises(UserError, match=f"own.parquet: sha256 must be {'0' * 64}, got {digest}; restore the file"):
-        read_vectors(EmbedConfig(kind="file", path=str(path), sha256="0" * 64), "mood", ids)
+        read(EmbedConfig(kind="file", path=str(path), sha256="0" * 64), ids)
     with pytest.raises(UserError, match=r"own\.parquet must have the column vector, got example_id, features"):
-        read_vectors(EmbedConfig(kind="file", path=str(path), column="vector"), "mood", ids)
+        read(EmbedConfig(kind="file", path=str(path), column="vector"), ids)
     with pytest.raises(UserError, match=r"embed\.path must be a file for kind file, got nowhere"):
-        read_vectors(EmbedConfig(kind="file", path="nowhere"), "mood", ids)
+        read(EmbedConfig(kind="file", path="nowhere"), ids)
     with pytest.raises(UserError, match=r"embed\.path must be a file for kind file, got none"):
-        read_vectors(EmbedConfig(kind="file"), "mood", ids)
+        read(EmbedConfig(kind="file"), ids)
     path.write_bytes(b"no Parquet")
     with pytest.raises(UserError, match=r"own\.parquet: "):
-        read_vectors(EmbedConfig(kind="file", path=str(path)), "mood", ids)
+        read(EmbedConfig(kind="file", path=str(path)), ids)
     with pytest.raises(UserError, match="the training split's vectors must differ"):
-        take_vectors(write(path, vectors=np.ones_like(VECTORS)), "mood", COLUMN, TRAINING)
+        embed(write(path, vectors=np.ones_like(VECTORS)))
 
 
 def test_a_student_predicts_from_vectors_and_not_from_texts(tmp_path):
@@ -114,7 +146,7 @@ def test_a_student_predicts_from_vectors_and_not_from_texts(tmp_path):
         learning_rate=0.05,
         encoding_scale=0.5,
     )
-    embedder, values = take_vectors(write(tmp_path / "own.parquet"), "mood", COLUMN, TRAINING)
+    embedder, values = embed(write(tmp_path / "own.parquet"))
     features, student = tmp_path / "features", tmp_path / "student"
     features.mkdir(), student.mkdir()
     embedder.save(features)

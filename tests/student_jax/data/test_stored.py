@@ -1,16 +1,20 @@
 """Features that stay in their file: the same numbers as in memory, whatever is asked for; windows; damage."""
 
+import jax
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn.linear_model import LogisticRegression
 
+from student_jax.config import CircuitConfig, StudentConfig
 from student_jax.data import features as features_module
 from student_jax.data import windows as windows_module
 from student_jax.data.dataset import Split
 from student_jax.data.features import read_features, write_features
 from student_jax.data.stored import StoredValues
 from student_jax.data.windows import Windows
+from student_jax.model import build_model, build_scorer
 from teacher_cache.errors import UserError
 
 ROWS, DIMENSIONS = 230, 3
@@ -23,7 +27,7 @@ def path(tmp_path, monkeypatch):
     numbers = np.arange(ROWS, dtype=np.float32)
     values = np.stack([numbers, -numbers, np.full(ROWS, 0.5, np.float32)], axis=1)
     ids = pa.chunked_array([pa.array([k.to_bytes(16, "big") for k in range(ROWS)], pa.binary(16))])
-    write_features(tmp_path / "features.parquet", ids, values, "fingerprint")
+    write_features(tmp_path / "features.parquet", ids, [values], values.shape[1], "fingerprint")
     return tmp_path / "features.parquet"
 
 
@@ -55,6 +59,29 @@ def test_a_selection_can_be_cut_again(path):
     even, low = np.arange(ROWS) % 2 == 0, np.arange(ROWS // 2) < 30
     stored = read_features(path, memory=0).select(even)
     np.testing.assert_array_equal(stored.select(low)[:][:, 0], np.arange(0, 60, 2))
+
+
+@pytest.mark.parametrize("rows", [[3, 39, 40, 120], [130, 0, 130], []])
+def test_rows_by_their_numbers_are_those_of_an_array(path, rows):
+    chosen, rows = np.arange(ROWS) % 40 != 7, np.array(rows, int)
+    held, stored = read_features(path), read_features(path, memory=0)
+    np.testing.assert_array_equal(stored.select(chosen)[rows], held.values[chosen][rows])
+
+
+def test_who_needs_all_at_once_is_refused_in_one_line(path):
+    stored = read_features(path, memory=0).values
+    with pytest.raises(UserError, match=r"^.*features.parquet must fit into memory for this, got 230 rows of 3 f.*$"):
+        np.mean(stored)
+    with pytest.raises(UserError, match="must fit into memory"):
+        LogisticRegression().fit(stored, np.arange(ROWS) % 2)
+
+
+def test_a_scorer_gives_the_same_scores(path):
+    config = StudentConfig(circuit=CircuitConfig(qubits=2, layers=1))
+    model = build_model(config, DIMENSIONS, 2)
+    parameters = jax.tree.map(lambda one: one[None], model.initialise(np.random.default_rng(0)))
+    held, stored = (build_scorer(model, config)(parameters, read_features(path, one).values) for one in (None, 0))
+    np.testing.assert_array_equal(stored, held)
 
 
 def cut(split, monkeypatch, rows, batch=1, epoch=1):
@@ -106,7 +133,7 @@ def test_damage_and_values_that_are_not_finite_are_refused_when_read(path, tmp_p
     with pytest.raises(UserError, match="cannot be read"):
         read_features(damaged, memory=0).values[:]
     ids = pa.chunked_array([pa.array([bytes(16)], pa.binary(16))])
-    write_features(tmp_path / "nan.parquet", ids, np.array([[1, np.nan, 1]], np.float32), "fingerprint")
+    write_features(tmp_path / "nan.parquet", ids, [np.array([[1, np.nan, 1]], np.float32)], 3, "fingerprint")
     with pytest.raises(UserError, match="features must be finite"):
         read_features(tmp_path / "nan.parquet", memory=0).values[:]
     np.testing.assert_array_equal(stored.values[:1], [[0, 0, 0.5]])

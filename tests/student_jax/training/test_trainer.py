@@ -211,7 +211,7 @@ def store(split, path, group_rows, monkeypatch):
     """The same split, its features in a file whose row groups have `group_rows` rows."""
     monkeypatch.setattr(features_module, "GROUP_BYTES", group_rows * 4 * split.features.shape[1])
     ids = pa.array([k.to_bytes(16, "big") for k in range(len(split.labels))], pa.binary(16))
-    write_features(path, pa.chunked_array([ids]), split.features, "")
+    write_features(path, pa.chunked_array([ids]), [split.features], split.features.shape[1], "")
     return split._replace(features=read_features(path, memory=0).values)
 
 

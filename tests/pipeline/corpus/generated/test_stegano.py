@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.corpus.generated.ngram import NgramModel
-from pipeline.corpus.generated.stegano import Embedder, huffman
+from pipeline.corpus.generated.stegano import Steganographer, huffman
 
 MASSES = st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=12).map(
     lambda values: {f"w{n}": value / sum(values) for n, value in enumerate(values)}
@@ -15,11 +15,11 @@ MASSES = st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=12).map(
 
 
 @pytest.fixture(scope="module")
-def embedder():
+def steganographer():
     random = np.random.default_rng(0)
     words = [f"w{n}" for n in range(12)]
     sentences = [list(random.choice(words, size=9, p=np.arange(1, 13) / 78)) for _ in range(200)]
-    return Embedder(NgramModel(sentences, (0.1, 0.3, 0.6)), candidates=5, shortest=4, longest=8)
+    return Steganographer(NgramModel(sentences, (0.1, 0.3, 0.6)), candidates=5, shortest=4, longest=8)
 
 
 def test_huffman_by_hand():
@@ -41,31 +41,31 @@ def test_huffman_is_complete_prefix_free_and_within_a_bit_of_the_entropy(mass):
 
 
 @given(st.lists(st.sampled_from("01"), min_size=1, max_size=60))
-def test_hidden_bits_come_back(embedder, message):
+def test_hidden_bits_come_back(steganographer, message):
     """The message is repeated without end; what a sentence took of it must be its beginning."""
     stream = cycle(message)
-    revealed = "".join(embedder.reveal(embedder.hide(stream)) for _ in range(3))
+    revealed = "".join(steganographer.reveal(steganographer.hide(stream)) for _ in range(3))
     expected = cycle(message)
     assert revealed == "".join(next(expected) for _ in revealed)
     assert revealed
 
 
-def test_sentences_keep_their_bounds_and_candidates(embedder):
+def test_sentences_keep_their_bounds_and_candidates(steganographer):
     bits = (str(bit) for bit in np.random.default_rng(1).integers(2, size=100_000))
     for _ in range(200):
-        words = embedder.hide(bits).split()
+        words = steganographer.hide(bits).split()
         assert 4 <= len(words) <= 8
-        mass = dict(zip(embedder.model.words, embedder.model.distribution(words[:2]), strict=True))
+        mass = dict(zip(steganographer.model.words, steganographer.model.distribution(words[:2]), strict=True))
         assert sum(value > mass[words[2]] for value in mass.values()) < 5
 
 
-def test_cover_words_follow_the_model_and_stego_words_their_code_lengths(embedder):
+def test_cover_words_follow_the_model_and_stego_words_their_code_lengths(steganographer):
     """First words of 4,000 sentences against both distributions, within 5 standard deviations each."""
     random = np.random.default_rng(2)
     bits = (str(bit) for bit in np.random.default_rng(3).integers(2, size=400_000))
-    cover = Counter(embedder.sample(random).split()[0] for _ in range(4000))
-    stego = Counter(embedder.hide(bits).split()[0] for _ in range(4000))
-    mass = dict(zip(embedder.model.words, embedder.model.distribution([]), strict=True))
+    cover = Counter(steganographer.sample(random).split()[0] for _ in range(4000))
+    stego = Counter(steganographer.hide(bits).split()[0] for _ in range(4000))
+    mass = dict(zip(steganographer.model.words, steganographer.model.distribution([]), strict=True))
     likeliest = sorted(mass, key=lambda word: -mass[word])[:5]
     codes = huffman({word: mass[word] for word in likeliest})
     for word in mass:
@@ -74,6 +74,6 @@ def test_cover_words_follow_the_model_and_stego_words_their_code_lengths(embedde
         assert abs(stego[word] - expected) <= 5 * np.sqrt(expected)
 
 
-def test_a_text_that_hides_nothing_is_an_error(embedder):
+def test_a_text_that_hides_nothing_is_an_error(steganographer):
     with pytest.raises(KeyError):
-        embedder.reveal("w0 unheard of")
+        steganographer.reveal("w0 unheard of")
