@@ -57,7 +57,7 @@ def publish_folder(target: Path) -> Iterator[Path]:
     try:
         temporary.chmod(0o755)
         yield temporary
-        for path in temporary.rglob("*"):
+        for path in (*temporary.rglob("*"), temporary):
             sync_path(path)
         replace_folder(temporary, target)
     finally:

@@ -21,7 +21,7 @@ from transformers.utils import logging
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
 from teacher_cache.teacher.base.architectures import embedding_module, lora_targets
-from teacher_cache.teacher.base.quantization import make_quantization
+from teacher_cache.teacher.base.quantization import keep_layout, make_quantization
 from teacher_cache.teacher.device import find_device
 from teacher_cache.teacher.tokenization import first_line
 
@@ -63,6 +63,7 @@ def load_classifier(
     positions = getattr(config.get_text_config(), "max_position_embeddings", None) or max_length
     if max_length > positions:
         raise UserError(f"finetune.max_length must be <= {positions}, the positions of the base, got {max_length}")
+    keep_layout(model)
     return model
 
 

@@ -37,6 +37,24 @@ def test_a_folder_that_fails_halfway_leaves_the_old_one(tmp_path):
     assert os.listdir(tmp_path) == ["folder"]
 
 
+def test_what_is_published_is_on_the_disk_before_it_is_seen(tmp_path, monkeypatch):
+    """Files, folders in it, and the folder itself, whose entries a power cut would else take; then the parent."""
+    synced = []
+    sync = os.fsync
+
+    def watch(descriptor):
+        sync(descriptor)
+        synced.append((os.readlink(f"/proc/self/fd/{descriptor}"), (tmp_path / "folder").exists()))
+
+    monkeypatch.setattr(os, "fsync", watch)
+    with publish_folder(tmp_path / "folder") as temporary:
+        (temporary / "inner").mkdir()
+        (temporary / "inner/file").touch()
+    expected = [(str(path), False) for path in (temporary, temporary / "inner", temporary / "inner/file")]
+    assert sorted(synced[:-1]) == expected
+    assert synced[-1] == (str(tmp_path), True)
+
+
 def test_published_files_can_be_read_by_the_team(tmp_path):
     write_json(tmp_path / "a.json", {"b": 1})
     with publish_folder(tmp_path / "folder"):

@@ -7,7 +7,9 @@ Imports: safetensors, the standard library.
 import hashlib
 import json
 import math
+import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +30,16 @@ TOKENIZER_FILES = (
 )
 # Any one of these is enough to rebuild the tokenizer; the others of TOKENIZER_FILES only add to it.
 TOKENIZER_SOURCES = ("merges.txt", "spiece.model", "tokenizer.json", "tokenizer.model", "vocab.txt")
+# A file this old has a later time stamp when it is written to again: kernels' clocks tick every 1 to 10 ms.
+SETTLED_NANOSECONDS = 100_000_000
 
 
 def describe_checkpoint(folder: Path) -> dict[str, Any]:
     """`architecture`, `parameters`, `weights_sha256` and `tokenizer_sha256` of the checkpoint in `folder`.
 
     `weights_sha256` covers config.json, every safetensors file and their index: all that decides what the network
-    computes. Every byte is read, so that a checkpoint is known by what it holds and not by what it is called.
+    computes. Every byte is read, so that a checkpoint is known by what it holds and not by what it is called; a second
+    time in one process those files alone that were written to since.
 
     Raises:
         UserError: config.json, safetensors weights or a tokenizer are missing, or a file of them cannot be read.
@@ -60,11 +65,22 @@ def describe_checkpoint(folder: Path) -> dict[str, Any]:
 
 def hash_files(paths: Sequence[Path]) -> str:
     """SHA-256 over the names and the contents of `paths`, in their order."""
-    digests = []
-    for path in paths:
-        with path.open("rb") as stream:
-            digests.append(f"{path.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n")
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
+    digests = "".join(f"{path.name} {_hash_file(path)}\n" for path in paths)
+    return hashlib.sha256(digests.encode()).hexdigest()
+
+
+def _hash_file(path: Path) -> str:
+    """SHA-256 of a file, remembered for as long as the file system says that it is the same file, not written to."""
+    found = path.stat()
+    stamp = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    settled = time.time_ns() - found.st_ctime_ns > SETTLED_NANOSECONDS
+    return (_hash_once if settled else _hash_once.__wrapped__)(path, stamp)
+
+
+@cache
+def _hash_once(path: Path, stamp: tuple[int, ...]) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _require_shards(folder: Path) -> None:

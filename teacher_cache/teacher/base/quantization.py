@@ -1,9 +1,9 @@
 """A base whose frozen matrices are held in 8 or 4 bits (bitsandbytes), for bases that do not fit a GPU otherwise.
 
-In: "8bit" or "4bit".  Out: make_quantization(), HEAD.  Imports: transformers; bitsandbytes must be installed.
+In: "8bit" or "4bit"; a loaded model.  Out: make_quantization(), keep_layout(), HEAD.
+Imports: transformers; bitsandbytes must be installed.
 """
 
-import logging
 from importlib.util import find_spec
 from typing import Any
 
@@ -26,7 +26,6 @@ def make_quantization(bits: str, dtype: str) -> Any:
         raise UserError(f"base.quantization {bits} needs bitsandbytes: pip install 'qdllm[quantize]'")
     from transformers import BitsAndBytesConfig
 
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it tells of every cast to the float16 of LLM.int8
     if bits == "8bit":
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=[HEAD])
     return BitsAndBytesConfig(
@@ -35,3 +34,15 @@ def make_quantization(bits: str, dtype: str) -> Any:
         bnb_4bit_compute_dtype=getattr(torch, dtype),
         llm_int8_skip_modules=[HEAD],  # transformers reads this one for 4 bits, too
     )
+
+
+def keep_layout(model: Any) -> None:
+    """Keep the 4-bit matrices of `model` as they were loaded, on every CPU.
+
+    On one with AVX-512-BF16 bitsandbytes (0.50, Linear4bit.forward) repacks each matrix when it first computes without
+    gradients. That asks for multiples of 32 rows and whole blocks of columns, rounds the scales to bfloat16, and leaves
+    a matrix that gives no gradient: training after the first validation would teach the lower layers nothing.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False

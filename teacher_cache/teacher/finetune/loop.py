@@ -133,7 +133,7 @@ class Trainer:
                 part = rows[start : start + size]
                 own = part[accelerator.process_index :: accelerator.num_processes]
                 # A process without a row still takes part in the exchange of gradients, with weight zero.
-                logits = self._logits(split, own if len(own) else part[:1])[: len(own)]
+                logits = self._logits(self.model, split, own if len(own) else part[:1])[: len(own)]
                 loss = torch.nn.functional.cross_entropy(
                     logits.float(), split.classes[own].to(accelerator.device), reduction="sum"
                 )
@@ -144,23 +144,27 @@ class Trainer:
 
     @torch.no_grad()
     def _validate(self, split: Split) -> tuple[float, float]:
-        """Mean loss in nats, and accuracy, over all rows of `split`."""
+        """Mean loss in nats, and accuracy, over all rows of `split`.
+
+        By the model itself, without what accelerate puts around it: DDP would have each forward wait for one of every
+        other process, in order to spread the buffers that LLaMA has, and some processes have a batch less, or none.
+        """
         accelerator = self.accelerator
         sums = torch.zeros(2, device=accelerator.device, dtype=torch.float64)
         self.model.eval()
         batches = plan_batches(split.lengths, self.config.batch_size * self.config.max_length)
         own = batches[accelerator.process_index :: accelerator.num_processes]
         for rows in own:
-            logits = self._logits(split, rows).float()
+            logits = self._logits(self.adapted, split, rows).float()
             classes = split.classes[rows].to(accelerator.device)
             sums[0] += torch.nn.functional.cross_entropy(logits, classes, reduction="sum")
             sums[1] += (logits.argmax(dim=1) == classes).sum()
         if self.sharded and len(own) < -(-len(batches) // accelerator.num_processes):
-            self._logits(split, batches[-1])  # the others' last batch needs this process's slices too
+            self._logits(self.adapted, split, batches[-1])  # the others' last batch needs this process's slices too
         loss, right = (accelerator.reduce(sums) / len(split.tokens)).tolist()
         return loss, right
 
-    def _logits(self, split: Split, rows: Rows) -> torch.Tensor:
+    def _logits(self, model: Any, split: Split, rows: Rows) -> torch.Tensor:
         batch = pad_batch([split.tokens[row] for row in rows], self.pad_id, self.accelerator.device)
         with self.accelerator.autocast():
-            return self.model(**batch).logits
+            return model(**batch).logits

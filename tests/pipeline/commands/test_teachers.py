@@ -72,6 +72,7 @@ def test_pin_writes_the_commits_and_nothing_else(params, tmp_path):
         environment = os.environ | {"HF_ENDPOINT": hub.url, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["bloomz-3b"]["revision"] == "2" * 40
+    assert len(done.stderr.splitlines()) == len(COMMITS)  # what was pinned; no library's own words
     expected = before
     for model, commit in COMMITS.items():
         expected = expected.replace(f"model: {model}, revision: null", f"model: {model}, revision: {commit!r}")

@@ -45,16 +45,16 @@ def make_examples(rows: int = 90, seed: int = 0) -> pa.Table:
     return pa.table([ids, pa.array(split).dictionary_encode(), classes, texts], names=EXAMPLES.names).cast(EXAMPLES)
 
 
-def make_stand_in(architecture: str, folder: Path, pad: bool = True) -> Path:
+def make_stand_in(architecture: str, folder: Path, pad: bool = True, width: int = 32) -> Path:
     """A pretrained checkpoint as the hub has them: sharded safetensors, a real tokenizer, random weights."""
     tokenizer = train_tokenizer(make_texts(90)[0], 400)
     if not pad:
         tokenizer.pad_token = None
-    sizes = {"vocab_size": len(tokenizer), "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4}
+    sizes = {"vocab_size": len(tokenizer), "hidden_size": width, "num_hidden_layers": 3, "num_attention_heads": 4}
     sizes |= {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2 if pad else None}
     own = {
         "bloom": {},
-        "opt": {"ffn_dim": 64, "word_embed_proj_dim": 32, "max_position_embeddings": 64},
+        "opt": {"ffn_dim": 64, "word_embed_proj_dim": width, "max_position_embeddings": 64},
         "llama": {"intermediate_size": 64, "num_key_value_heads": 2, "max_position_embeddings": 64},
         "gpt2": {"n_positions": 64},
     }

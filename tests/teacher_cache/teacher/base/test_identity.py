@@ -1,6 +1,9 @@
 """A checkpoint is known by its content, and what could run code is refused."""
 
+import hashlib
 import json
+import os
+import time
 
 import pytest
 import torch
@@ -44,6 +47,27 @@ def test_one_changed_byte_changes_one_hash(folder, name, field):
     (folder / name).write_bytes(content + b" " if content.endswith(b"}") else content[:-1] + b"\x01")
     after = describe_checkpoint(folder)
     assert {key for key in before if before[key] != after[key]} == {field}
+
+
+def test_a_file_is_read_once_until_it_is_written_to(folder, monkeypatch):
+    """A forged time stamp helps nobody: the file system keeps one that no program can set."""
+    read = []
+    digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda stream, name: read.append(stream.name) or digest(stream, name))
+    time.sleep(0.2)
+    before = describe_checkpoint(folder)
+    assert len(read) == 5
+    assert describe_checkpoint(folder) == before
+    assert len(read) == 5
+
+    changed = folder / "model-00002-of-00002.safetensors"
+    stamp = changed.stat().st_mtime_ns
+    with changed.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\x01")
+    os.utime(changed, ns=(stamp, stamp))
+    assert describe_checkpoint(folder)["weights_sha256"] != before["weights_sha256"]
+    assert read[5:] == [str(changed)]
 
 
 def test_a_file_that_is_not_the_models_changes_nothing(folder):

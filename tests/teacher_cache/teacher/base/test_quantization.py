@@ -13,11 +13,13 @@ import torch
 from teacher_cache.errors import UserError
 from teacher_cache.publish import publish_folder
 from teacher_cache.reader import open_cache
-from teacher_cache.teacher.base.checkpoints import make_base, quantization
+from teacher_cache.teacher.base import quantization
+from teacher_cache.teacher.base.checkpoints import make_base
+from teacher_cache.teacher.batches import pad_batch
 from teacher_cache.teacher.capture.answering import load_teacher
 from teacher_cache.teacher.capture.gate import spot_check_cache
 from teacher_cache.teacher.capture.job import Capture, capture
-from teacher_cache.teacher.classifier import load_classifier
+from teacher_cache.teacher.classifier import attach_lora, load_classifier
 from teacher_cache.teacher.finetune.adapter import finetune
 from teacher_cache.teacher.sharding import shard_model
 from teacher_cache.teacher.teacher_config import CaptureConfig, HubBase
@@ -26,7 +28,9 @@ from tests.teacher_cache.teacher.conftest import FAST, LABELS, make_examples, ma
 
 
 @pytest.mark.parametrize(("architecture", "bits"), [("bloom", "8bit"), ("opt", "4bit"), ("llama", "8bit")])
-def test_a_base_in_fewer_bits_goes_the_whole_way(architecture, bits, tmp_path):
+def test_a_base_in_fewer_bits_goes_the_whole_way(architecture, bits, tmp_path, monkeypatch):
+    # So that every CPU is put to the test that those with AVX-512-BF16 are.
+    monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: True)
     examples = make_examples(60)
     pq.write_table(examples, tmp_path / "examples.parquet")
     model = make_stand_in(architecture, tmp_path / "model")
@@ -52,6 +56,24 @@ def test_a_base_in_fewer_bits_goes_the_whole_way(architecture, bits, tmp_path):
     assert ("Linear8bitLt" if bits == "8bit" else "Linear4bit") in held
     record = json.loads((adapter / "finetune.json").read_text())
     assert manifest.quality["validation"]["nll"] == pytest.approx(record["metrics"]["validation"]["nll"], abs=0.02)
+
+
+@pytest.mark.parametrize("newest_cpu", [False, True])
+def test_training_in_4_bits_does_not_hang_on_the_kind_of_cpu(newest_cpu, tmp_path, monkeypatch):
+    """Two epochs, with a validation between them: bitsandbytes must not take the matrices' gradient away after it."""
+    monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: newest_cpu)
+    folder = make_stand_in("llama", tmp_path, width=64)
+    tokenizer = load_tokenizer(folder)
+    model = attach_lora(load_classifier(folder, tokenizer, 3, "float32", 64, "4bit"), 4, 8.0, 0.0, False)
+    batch = pad_batch([[0, 9, 8, 1], [0, 7, 1]], 2)
+    with torch.no_grad():
+        validated = model.eval()(**batch).logits
+    trained = model.train()(**batch).logits
+    torch.testing.assert_close(trained, validated, atol=1e-5, rtol=1e-5)
+    trained.square().sum().backward()
+    lora = [parameter for name, parameter in model.named_parameters() if "lora_B" in name]
+    assert len(lora) == 9
+    assert all(parameter.grad.abs().max() > 0 for parameter in lora)
 
 
 def test_sharded_and_quantized_is_refused(tmp_path):

@@ -1,5 +1,6 @@
 """A capture of a real, tiny teacher: right numbers, and its gates. What disturbs it is in tests/faults."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -95,6 +96,17 @@ def test_the_cache_holds_what_the_teacher_says(request_, undisturbed):
     np.testing.assert_allclose(rows.probabilities, exponentials / exponentials.sum(1, keepdims=True), atol=1e-5)
     test = rows.split == SPLITS.index("test")
     assert cache.manifest.quality["test"]["accuracy"] == (alone.argmax(1) == rows.label)[test].mean()
+
+
+def test_a_capture_reads_its_base_once(request_, tmp_path, monkeypatch):
+    """Though the gate loads the teacher anew: the first time every byte, then only what was written to since."""
+    read = []
+    digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda stream, name: read.append(stream.name) or digest(stream, name))
+    base = shutil.copytree(request_.base, tmp_path / "base")
+    time.sleep(0.2)
+    capture(replace(request_, base=base), tmp_path / "work", tmp_path / "cache")
+    assert read.count(str(base / "model.safetensors")) == 1
 
 
 def test_identity_names_all_that_made_it(request_, undisturbed):
