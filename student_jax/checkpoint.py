@@ -24,7 +24,7 @@ from safetensors import SafetensorError
 from student_jax.config import StudentConfig
 from student_jax.data.features import link_embedder
 from student_jax.model import Parameters, initialise_parameters, name_arrays
-from student_jax.training.trainer import EpochResult, Training
+from student_jax.training.best_epochs import EpochResult, Training
 from teacher_cache.errors import UserError
 from teacher_cache.publish import publish_file
 from teacher_cache.sealed import read_sealed, write_sealed

@@ -1,6 +1,6 @@
 """What a student is and how it is trained: the `embed` and `student` blocks of params.yaml.
 
-In: nothing.  Out: EmbedConfig, StudentConfig and their parts.  Imports: pydantic alone.
+In: nothing.  Out: EmbedConfig, TrainingConfig, StudentConfig and their parts.  Imports: pydantic alone.
 """
 
 from dataclasses import field
@@ -98,8 +98,8 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class StudentConfig:
-    """A student and its training (block `student`).
+class TrainingConfig:
+    """How anything is trained, the student or what it is measured against; of what is trained it says nothing.
 
     `l2` / 2 times the sum of the squares of the weights that meet the features is part of the loss, so that the optimum
     is that of a penalised loss, as in logistic regression. `weight_decay` is decoupled from Adam, and takes all
@@ -108,9 +108,7 @@ class StudentConfig:
     Source: Loshchilov and Hutter 2019, arXiv:1711.05101, for what tells the two apart.
     """
 
-    circuit: CircuitConfig = field(default_factory=CircuitConfig)
     loss: LossConfig = field(default_factory=LossConfig)
-    engine: EngineName = "fused"
     precision: Literal["float32", "float64"] = "float32"
     learning_rate: Positive = 0.003
     schedule: Literal["constant", "cosine"] = "cosine"
@@ -121,5 +119,16 @@ class StudentConfig:
     epochs: Annotated[int, Field(ge=1)] = 6
     patience: Annotated[int, Field(ge=1)] | None = None
     seeds: Annotated[int, Field(ge=1)] = 5
+
+
+@dataclass(frozen=True, config=STRICT)
+class StudentConfig(TrainingConfig):
+    """A student and its training (block `student`).
+
+    `encoding_scale` and `angle_scale` are those of its initial values, in radians.
+    """
+
+    circuit: CircuitConfig = field(default_factory=CircuitConfig)
+    engine: EngineName = "fused"
     encoding_scale: Positive = 0.03
     angle_scale: NotNegative = 0.3

@@ -57,7 +57,8 @@ class Model(NamedTuple):
     to scores (rows, classes); `rates` holds factors on the learning rate by name of parameter (see `name_arrays`),
     where they are not 1; a parameter with rate 0 is not trained. `penalised` names those that the L2 penalty holds, the
     weights that meet the features. `loss`, of parameters and a batch of rows, is what
-    training minimises where that is not the distillation loss of the scores.
+    training minimises where that is not the distillation loss of the scores. `amplitudes` is how many of them the
+    simulation of one row holds, by which rows are batched; what simulates nothing is batched as 11 qubits are.
     """
 
     initialise: Callable[[np.random.Generator], Any]
@@ -65,6 +66,7 @@ class Model(NamedTuple):
     rates: Mapping[str, float]
     loss: Callable[[Any, Split], Float[Array, ""]] | None = None
     penalised: Sequence[str] = ()
+    amplitudes: int = 1 << 11
 
 
 def build_model(config: StudentConfig, dimensions: int, classes: int) -> Model:
@@ -90,7 +92,7 @@ def assemble_model(engine: Engine, config: StudentConfig, dimensions: int, class
 
     # A `tied` angle stands for three equal ones, each of which Adam would move by the learning rate.
     rates = {"angles.ry": 3.0, "angles.rz": 3.0} if config.circuit.rotations == "tied" else {}
-    return Model(initialise, apply, rates, penalised=["encoding.weight"])
+    return Model(initialise, apply, rates, penalised=["encoding.weight"], amplitudes=1 << config.circuit.qubits)
 
 
 def initialise_parameters(
@@ -149,17 +151,17 @@ def count_trainable(model: Model) -> int:
     return sum(array.size for name, array in arrays.items() if model.rates.get(name, 1.0) > 0)
 
 
-def build_scorer(model: Model, config: StudentConfig) -> Score:
-    """Compile what gives all seeds' scores of `model`.
+def build_scorer(model: Model, precision: str) -> Score:
+    """Compile what gives all seeds' scores of `model`, from parameters of the type `precision`.
 
     Rows are scored in batches whose size is a power of two, so that few shapes are compiled.
     """
-    limit = min(MAX_BATCH, 2 ** max(0, MAX_AMPLITUDES_LOG2 - config.circuit.qubits))
+    limit = min(MAX_BATCH, max(1, (1 << MAX_AMPLITUDES_LOG2) // model.amplitudes))
 
     @cache
     def compile_apply(mesh: Mesh) -> Callable[[Any, np.ndarray], Array]:
         def apply(parameters: Any, rows: Float[Array, "rows dimensions"]) -> Float[Array, "seeds rows classes"]:
-            return map_students(lambda one: model.apply(one, rows), parameters, len(rows) << config.circuit.qubits)
+            return map_students(lambda one: model.apply(one, rows), parameters, len(rows) * model.amplitudes)
 
         return jax.jit(
             jax.shard_map(apply, mesh=mesh, in_specs=(P(), P(ROWS)), out_specs=P(None, ROWS), check_vma=False)
@@ -168,11 +170,13 @@ def build_scorer(model: Model, config: StudentConfig) -> Score:
     def score(parameters: Any, features: np.ndarray | StoredValues) -> np.ndarray:
         batch = min(limit, 1 << (len(features) - 1).bit_length())
         mesh = share_rows(batch)
-        run, parameters = compile_apply(mesh), jax.device_put(parameters, NamedSharding(mesh, P()))
+        run = compile_apply(mesh)
         scores = []
-        with jax.enable_x64(config.precision == "float64"):
+        # What goes to the device outside of this context arrives as float32, whatever it was.
+        with jax.enable_x64(precision == "float64"):
+            parameters = jax.device_put(parameters, NamedSharding(mesh, P()))
             for start in range(0, len(features), batch):
-                chunk = convert_floats(features[start : start + batch], config.precision)
+                chunk = convert_floats(features[start : start + batch], precision)
                 padded = np.pad(chunk, ((0, batch - len(chunk)), (0, 0)))
                 scores.append(np.asarray(run(parameters, padded))[:, : len(chunk)])
         return np.concatenate(scores, axis=1)

@@ -66,7 +66,7 @@ class Student:
             )
         config = replace(description.config, engine=engine or description.config.engine)
         model = build_model(config, description.dimensions, len(description.labels))
-        return cls(checkpoint, embedder, build_scorer(model, config))
+        return cls(checkpoint, embedder, build_scorer(model, config.precision))
 
     @property
     def labels(self) -> list[str]:

@@ -16,7 +16,7 @@ from student_jax.comparators.comparator_config import BaselineConfig, Method
 from student_jax.comparators.network import count_inference
 from student_jax.data.dataset import EVALUATED, Split
 from student_jax.model import Model, count_trainable, time_scoring
-from student_jax.training.trainer import Training
+from student_jax.training.best_epochs import Training
 from teacher_cache.manifest import Manifest
 
 

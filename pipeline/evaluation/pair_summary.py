@@ -79,7 +79,9 @@ def summarise_pair(
             "selected_seed": description.seeds[description.selected],
             "seconds_per_epoch": description.seconds_per_epoch,
             "engine": config.engine,
-            "inference_seconds": time_scoring(build_scorer(model, config), checkpoint.selected_parameters, test),
+            "inference_seconds": time_scoring(
+                build_scorer(model, config.precision), checkpoint.selected_parameters, test
+            ),
             "inference_texts": len(test),
         },
     }

@@ -19,7 +19,8 @@ from student_jax.comparators.tinybert import build_tinybert
 from student_jax.comparators.token_dataset import Facts
 from student_jax.data.dataset import Split
 from student_jax.model import Model
-from student_jax.training.trainer import Training, train
+from student_jax.training.best_epochs import Training
+from student_jax.training.trainer import train
 
 
 class Rival(NamedTuple):

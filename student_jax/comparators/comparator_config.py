@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from student_jax.config import STRICT, LossConfig, NotNegative, Positive, StudentConfig
+from student_jax.config import STRICT, LossConfig, NotNegative, Positive, TrainingConfig
 
 Method = Literal["tinybert", "minillm", "distilbert", "pkd", "textrcnn", "hitin", "lsfls", "bertqtc"]
 Size = Literal["small", "paper"]
@@ -41,10 +41,10 @@ class BaselineConfig:
     patience: Count | None = None
     seeds: Count = 2
 
-    def to_training(self) -> StudentConfig:
-        """The same numbers as the shared trainer reads them; it does not look at the circuit."""
+    def to_training(self) -> TrainingConfig:
+        """The same numbers as the shared trainer reads them."""
         names = ("loss", "learning_rate", "schedule", "weight_decay", "clip_norm", "batch_size", "epochs", "patience")
-        return StudentConfig(seeds=self.seeds, **{name: getattr(self, name) for name in names})
+        return TrainingConfig(seeds=self.seeds, **{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True, config=STRICT)

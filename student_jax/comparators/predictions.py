@@ -16,7 +16,7 @@ from student_jax.config import StudentConfig, Term
 from student_jax.data.dataset import EVALUATED, Split
 from student_jax.model import build_model, build_scorer, count_trainable
 from student_jax.training.losses import isolate_term
-from student_jax.training.trainer import train, train_all
+from student_jax.training.trainer import train
 
 
 def predict_splits(
@@ -25,7 +25,7 @@ def predict_splits(
     """Probabilities of every seed for each evaluated split, in the order of the dataset's rows."""
     description = checkpoint.description
     model = build_model(description.config, description.dimensions, len(description.labels))
-    score = build_scorer(model, description.config)
+    score = build_scorer(model, description.config.precision)
     return {name: softmax(score(checkpoint.parameters, dataset[name].features), axis=-1) for name in EVALUATED}
 
 
@@ -61,7 +61,7 @@ def train_terms(
     model = build_model(config, dimensions, classes)
     configs = [replace(config, loss=isolate_term(term, config.loss)) for term in terms]
     name = f"evaluate: losses {', '.join(terms)}"
-    trained = train_all([model] * len(terms), dataset, configs, seed, name)
+    trained = [train(model, dataset, config, seed, name) for config in configs]
     test = dataset["test"].features
     return {
         term: dict(zip(training.seeds, softmax(training.score(training.parameters, test), axis=-1), strict=True))

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from student_jax.comparators.comparator_config import BaselineConfig, Method
 from student_jax.model import name_arrays
-from student_jax.training.trainer import Training
+from student_jax.training.best_epochs import Training
 from teacher_cache.publish import publish_file
 from teacher_cache.sealed import write_sealed
 

@@ -1,6 +1,6 @@
 """The optimizer, whose numbers are arguments of a compiled program: Adam with weight decay, a schedule, clipping.
 
-In: StudentConfig.  Out: Numbers, gather_numbers(), build_optimizer().  Imports: jax, optax.
+In: TrainingConfig.  Out: Numbers, gather_numbers(), build_optimizer().  Imports: jax, optax.
 """
 
 from dataclasses import asdict
@@ -12,12 +12,12 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from student_jax.config import StudentConfig
+from student_jax.config import TrainingConfig
 from student_jax.training.losses import LossNumbers
 
 
 class Numbers(NamedTuple):
-    """What a compiled program takes of a StudentConfig as arguments; `clip_norm` is None where nothing is clipped."""
+    """What a compiled program takes of a TrainingConfig as arguments; `clip_norm` is None where nothing is clipped."""
 
     learning_rate: Float[Any, ""]
     l2: Float[Any, ""]
@@ -27,7 +27,7 @@ class Numbers(NamedTuple):
 
 
 def build_optimizer(
-    config: StudentConfig, numbers: Numbers, rates: Any, steps_per_epoch: int
+    config: TrainingConfig, numbers: Numbers, rates: Any, steps_per_epoch: int
 ) -> optax.GradientTransformation:
     """Adam with decoupled weight decay, the gradient clipped to `clip_norm` before it.
 
@@ -51,7 +51,7 @@ def build_optimizer(
     )
 
 
-def gather_numbers(config: StudentConfig) -> Numbers:
+def gather_numbers(config: TrainingConfig) -> Numbers:
     """The numbers of `config`, scalars of its precision."""
     loss = LossNumbers(**asdict(config.loss))
     numbers = Numbers(config.learning_rate, config.l2, config.weight_decay, config.clip_norm, loss)

@@ -12,11 +12,12 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from student_jax.config import StudentConfig
+from student_jax.config import StudentConfig, TrainingConfig
 from student_jax.data.dataset import Split
 from student_jax.engines import build_engine
 from student_jax.model import assemble_model, count_trainable
-from student_jax.training.trainer import Divergence, EpochResult, Training, name_program, train_together
+from student_jax.training.best_epochs import Divergence, EpochResult, Training
+from student_jax.training.trainer import name_program, train_together
 from teacher_cache.errors import UserError
 
 LOG = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def train_settings(
     Returns:
         An Outcome for each setting, in order.
     """
-    groups: dict[StudentConfig, list[int]] = {}
+    groups: dict[TrainingConfig, list[int]] = {}
     for index, config in enumerate(configs):
         groups.setdefault(name_program(config), []).append(index)
     outcomes: dict[int, Outcome] = {}
@@ -94,8 +95,7 @@ def _train_chunk(configs: Sequence[StudentConfig], dataset: Mapping[str, Split],
     def judge(training: Training | Divergence) -> Outcome:
         if isinstance(training, Divergence):
             return Outcome([], [], [], parameters, f"validation loss {training.loss} in epoch {training.epoch}")
-        rows = {(row.seed, row.epoch): row for row in training.curves}
-        best = [rows[place] for place in zip(training.seeds, training.best_epochs, strict=True)]
+        best = training.best_results()
         hits = training.score(training.parameters, test.features).argmax(axis=-1) == test.labels
         losses, accuracies = [row.validation_loss for row in best], [row.validation_accuracy for row in best]
         return Outcome(losses, accuracies, np.mean(hits, axis=-1).tolist(), parameters)

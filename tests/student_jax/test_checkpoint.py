@@ -17,7 +17,7 @@ from student_jax.checkpoint import (
 )
 from student_jax.config import CircuitConfig, StudentConfig
 from student_jax.model import initialise_parameters
-from student_jax.training.trainer import EpochResult
+from student_jax.training.best_epochs import EpochResult
 from teacher_cache.errors import UserError
 from teacher_cache.sealed import write_sealed
 

@@ -1,5 +1,7 @@
 """The student's model: its definition against the QNode, its sizes, its start."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -77,10 +79,25 @@ def test_scorer_gives_each_seed_and_row_its_scores(rows):
     model = build_model(config, 5, 2)
     draws = [model.initialise(np.random.default_rng(seed)) for seed in range(2)]
     features = np.random.default_rng(1).normal(size=(rows, 5)).astype(np.float32)
-    found = build_scorer(model, config)(jax.tree.map(lambda *arrays: np.stack(arrays), *draws), features)
+    found = build_scorer(model, config.precision)(jax.tree.map(lambda *arrays: np.stack(arrays), *draws), features)
     assert found.shape == (2, rows, 2)
     for seed, draw in enumerate(draws):
         np.testing.assert_allclose(found[seed], model.apply(draw, features), atol=1e-6)
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+def test_a_student_of_float64_is_scored_in_float64(enabled):
+    """Wherever the scorer is called: parameters that were rounded to float32 on their way would be off by 1e-8."""
+    config = replace(small(), precision="float64")
+    model = build_model(config, 5, 2)
+    one = model.initialise(np.random.default_rng(0))
+    features = np.random.default_rng(1).normal(size=(4, 5))
+    with jax.enable_x64(True):
+        expected = np.asarray(model.apply(one, features))
+    with jax.enable_x64(enabled):
+        found = build_scorer(model, "float64")(jax.tree.map(lambda array: array[None], one), features)[0]
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
 
 
 def test_scorer_cuts_long_inputs_into_batches(monkeypatch):
@@ -90,7 +107,7 @@ def test_scorer_cuts_long_inputs_into_batches(monkeypatch):
     parameters = jax.tree.map(lambda array: array[None], model.initialise(np.random.default_rng(0)))
     features = np.random.default_rng(1).normal(size=(11, 5)).astype(np.float32)
     whole = model.apply(jax.tree.map(lambda array: array[0], parameters), features)
-    np.testing.assert_allclose(build_scorer(model, config)(parameters, features)[0], whole, atol=1e-6)
+    np.testing.assert_allclose(build_scorer(model, config.precision)(parameters, features)[0], whole, atol=1e-6)
 
 
 def test_more_classes_than_first_can_read_are_refused():

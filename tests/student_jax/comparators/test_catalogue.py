@@ -133,7 +133,7 @@ def test_a_rival_learns_what_its_teacher_knows(method, dataset, facts, tmp_path)
     config = METHODS[method](**pace, seeds=1, max_length=LENGTH, vocabulary=100)
     model = rival.build(config, facts, None)
     training = train_rival(model, dataset, config, 0, "test")
-    score = build_scorer(model, config.to_training())
+    score = build_scorer(model, "float32")
     test = dataset["test"]
     scores = score(training.parameters, test.features)[0]
     assert np.mean(scores.argmax(axis=1) == test.labels) >= 0.8

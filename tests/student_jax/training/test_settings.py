@@ -55,7 +55,7 @@ def test_a_setting_is_what_training_it_alone_gives(dataset, monkeypatch):
         ]
         np.testing.assert_allclose(outcome.validation_loss, [row.validation_loss for row in best], atol=1e-5)
         assert outcome.validation_accuracy == [row.validation_accuracy for row in best]
-        scores = build_scorer(model, config)(alone.parameters, dataset["test"].features)
+        scores = build_scorer(model, config.precision)(alone.parameters, dataset["test"].features)
         expected = np.mean(scores.argmax(axis=-1) == dataset["test"].labels, axis=-1)
         np.testing.assert_allclose(outcome.test_accuracy, expected, atol=1e-9)
         assert outcome.parameters == count_trainable(model)
