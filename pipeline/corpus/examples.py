@@ -37,7 +37,7 @@ def build_examples(name: str, task: TaskConfig, prepare: PrepareConfig, seed: in
         name: the task; it is part of every example_id.
         task: source and classes.
         prepare: cleaning and splitting.
-        seed: of the split, of what is dropped, and of an embedded generator.
+        seed: of the split, of what is dropped, and of a generator of this project.
         root: folder that a file source's relative path starts from.
 
     Raises:

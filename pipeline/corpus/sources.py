@@ -13,7 +13,7 @@ from pipeline.corpus.file_source import read_file_rows
 from pipeline.corpus.generated import emotion, hiding, thematic
 from pipeline.corpus.hub_source import read_hub_rows
 from pipeline.corpus.row import Row, name_label
-from pipeline.corpus.task_config import EmbeddedSource, FileSource, HubSource, TaskConfig
+from pipeline.corpus.task_config import FileSource, GeneratedSource, HubSource, TaskConfig
 from teacher_cache.errors import UserError
 
 
@@ -31,14 +31,14 @@ def read_source(name: str, task: TaskConfig, seed: int, root: Path) -> Source:
     Args:
         name: the task's name, for errors.
         task: where its text comes from and what its classes are called.
-        seed: of an embedded generator; files and datasets do not depend on it.
+        seed: of a generator of this project; files and datasets do not depend on it.
         root: folder that a file source's relative path starts from.
 
     Raises:
         UserError: the source is missing, unreadable, not the expected file, or has an unknown label.
     """
     match task.source:
-        case EmbeddedSource(generator=generator, rows=count):
+        case GeneratedSource(generator=generator, rows=count):
             rows = generate_rows(generator, count, seed)
             description: dict[str, Any] = {"kind": "embedded", "generator": generator, "rows": count}
         case FileSource() as source:
@@ -58,9 +58,9 @@ def read_source(name: str, task: TaskConfig, seed: int, root: Path) -> Source:
 
 
 def generate_rows(generator: str, count: int, seed: int) -> Iterable[Row]:
-    """`count` texts of the embedded generator called `generator`."""
+    """`count` texts of the generator called `generator`."""
     generate = {"emotion": emotion.generate, "hiding": hiding.generate, "thematic": thematic.generate}[generator]
-    return (Row(f"embedded {generator}", text, label) for text, label in generate(count, seed))
+    return (Row(f"generated {generator}", text, label) for text, label in generate(count, seed))
 
 
 def find_file(name: str, source: FileSource, root: Path) -> Path:

@@ -14,7 +14,7 @@ Name = Annotated[str, Field(min_length=1)]
 
 
 @dataclass(frozen=True, config=STRICT)
-class EmbeddedSource:
+class GeneratedSource:
     """Text that this project's own code generates."""
 
     kind: Literal["embedded"]
@@ -56,7 +56,7 @@ class TaskConfig:
     """
 
     labels: Annotated[list[Name], Field(min_length=2)]
-    source: Annotated[EmbeddedSource | FileSource | HubSource, Field(discriminator="kind")]
+    source: Annotated[GeneratedSource | FileSource | HubSource, Field(discriminator="kind")]
     values: dict[str, str] = field(default_factory=dict)
     limit: Annotated[int, Field(ge=20)] | None = None
 

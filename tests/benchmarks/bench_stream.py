@@ -1,66 +1,92 @@
-"""Training on features that stay in their file: its speed beside features in memory, and its memory with many rows.
+"""Data larger than memory: the speed of training from a file, and the memory that a million texts take on their way.
 
-Run: python -m tests.benchmarks.bench_stream [--rows 10000000] [--rounds 3]
+Run: python -m tests.benchmarks.bench_stream [--rows 10000000] [--texts 1000000] [--rounds 3]
 In: nothing.  Out: build/bench/stream.json and the same as lines.  Imports: jax, pyarrow.
 
-Features, logits and labels are synthetic and written by the project's own writers; the circuit is small, so that
-reading is the harder to hide. Every training is a process of its own, which says how much memory it took at most.
+For the speed, features, logits and labels are synthetic and written by the project's own writers; the circuit is small,
+so that reading is the harder to hide. For the memory, texts are generated and go through the stages `prepare`, `embed`
+and `train_student` as DVC runs them; the cache is written part by part with random logits, for an LLM would take days.
+Everything is a process of its own, which says how much memory it took at most.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from pipeline.corpus.prepared import open_examples
 from student_jax.config import CircuitConfig, StudentConfig
 from student_jax.data.dataset import open_dataset
 from student_jax.data.features import MAX_BYTES, write_features
 from student_jax.devices import use_cores
 from student_jax.model import build_model
 from student_jax.training.trainer import train
+from teacher_cache.manifest import fingerprint_examples
 from teacher_cache.schema import SPLITS
 from teacher_cache.writer import Job, Staging
 from tests.benchmarks.bench_student import describe_machine
 
 OUTPUT = Path("build/bench/stream.json")
+ROOT = Path(__file__).parents[2]
 DIMENSIONS, CLASSES, ROWS_PER_PART = 64, 2, 65536
 CONFIG = StudentConfig(circuit=CircuitConfig(qubits=4, layers=2), batch_size=1024, epochs=2, seeds=1)
 COMPARED = 1_000_000
+# What the whole way runs on; the features are those that ship.
+TASK, TEACHER = "emotion", "random"
+PARAMS = {
+    "seed": 20,
+    "prepare": {},
+    "embed": {"kind": "corpus", "dimensions": 768},
+    "student": {"circuit": {"qubits": 4, "layers": 2}, "batch_size": 1024, "epochs": 1, "seeds": 1},
+}
+STAGES = {
+    "prepare": f"--task {TASK} --data data --card card.json --record prepare.json",
+    "embed": f"--task {TASK} --data data --features features --record embed.json",
+    "train_student": f"--task {TASK} --teacher {TEACHER} --features features --cache cache --student student "
+    "--compiled compiled --record train_student.json",
+}
+
+
+def write_answers(staging: Staging, index: int, columns: Mapping[str, pa.Array], logits: np.ndarray) -> None:
+    """Write part `index` of a cache: ids, splits, labels as they are, logits (rows, CLASSES) and their softmax."""
+    exponentials = np.exp(logits.astype(np.float64))
+    probabilities = (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
+    answers = {
+        name: pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), CLASSES)
+        for name, matrix in (("logits", logits), ("probabilities", probabilities))
+    }
+    staging.write_part(index, {**columns, **answers})
 
 
 def make_data(folder: Path, rows: int) -> None:
     """A cache of `rows` rows whose logits are two of the features, and these features."""
     job = Job("bench", "synthetic", tuple("ab"), rows, ROWS_PER_PART, 0, {"examples": "synthetic"})
     staging = Staging(job, folder / "work", {})
-    values, ids = np.empty((rows, DIMENSIONS), np.float32), []
+    blocks, ids = [], []
     for index in range(job.parts):
         random, count = np.random.default_rng(index), job.rows_of(index)
-        part = values[index * ROWS_PER_PART :][:count]
-        part[:] = random.standard_normal((count, DIMENSIONS), np.float32)
-        logits = 2 * part[:, :CLASSES]
-        exponentials = np.exp(logits.astype(np.float64))
-        probabilities = (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
+        blocks.append(random.standard_normal((count, DIMENSIONS), np.float32))
+        logits = 2 * blocks[-1][:, :CLASSES]
         ids.append(
             pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), count, [None, pa.py_buffer(random.bytes(16 * count))])
         )
+        splits = random.choice(3, count, p=[0.6, 0.2, 0.2]).astype(np.int8)
         columns = {
             "example_id": ids[-1],
-            "split": pa.DictionaryArray.from_arrays(
-                random.choice(3, count, p=[0.6, 0.2, 0.2]).astype(np.int8), pa.array(SPLITS)
-            ),
+            "split": pa.DictionaryArray.from_arrays(splits, pa.array(SPLITS)),
             "label": pa.array(logits.argmax(axis=1).astype(np.int32)),
-            "logits": pa.FixedSizeListArray.from_arrays(pa.array(logits.ravel()), CLASSES),
-            "probabilities": pa.FixedSizeListArray.from_arrays(pa.array(probabilities.ravel()), CLASSES),
         }
-        staging.write_part(index, columns)
+        write_answers(staging, index, columns, logits)
     staging.publish(folder / "cache", {}, {})
-    write_features(folder / "features.parquet", pa.chunked_array(ids), values, "synthetic")
+    write_features(folder / "features.parquet", pa.chunked_array(ids), blocks, DIMENSIONS, "synthetic")
 
 
 def train_once(folder: Path, memory: int) -> None:
@@ -68,7 +94,6 @@ def train_once(folder: Path, memory: int) -> None:
     use_cores()
     dataset, _ = open_dataset(folder, folder / "cache", "bench", "synthetic", memory)
     found = train(build_model(CONFIG, DIMENSIONS, CLASSES), dataset, CONFIG, 0, "bench")
-    status = Path("/proc/self/status").read_text()
     print(
         json.dumps(
             {
@@ -76,11 +101,16 @@ def train_once(folder: Path, memory: int) -> None:
                 "train_rows": len(dataset["train"].labels),
                 "rows_per_second": len(dataset["train"].labels) / found.seconds_per_epoch,
                 "validation_accuracy": found.curves[-1].validation_accuracy,
-                "peak_mib": next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
-                // 1024,
+                "peak_mib": find_peak(),
             }
         )
     )
+
+
+def find_peak() -> int:
+    """The most MiB of memory that this process held; getrusage counts what started it, too."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) // 1024
 
 
 def call(function: str, *arguments: Any) -> dict[str, Any]:
@@ -91,30 +121,76 @@ def call(function: str, *arguments: Any) -> dict[str, Any]:
     return json.loads(done.stdout or "{}")
 
 
+def capture_nothing(folder: Path) -> None:
+    """A cache of the examples with random logits, and the peak of memory as JSON."""
+    examples = open_examples(folder / "data")
+    identity = {"examples": fingerprint_examples(examples.iter_batches())}
+    job = Job(TASK, TEACHER, ("negative", "positive"), examples.metadata.num_rows, ROWS_PER_PART, 0, identity)
+    staging, random = Staging(job, folder / "work", {}), np.random.default_rng(0)
+    for index, batch in enumerate(examples.iter_batches(ROWS_PER_PART, columns=["example_id", "split", "label"])):
+        columns = {name: batch.column(name) for name in batch.schema.names}
+        write_answers(staging, index, columns, random.standard_normal((len(batch), CLASSES), np.float32))
+    staging.publish(folder / "cache", {}, {})
+    print(json.dumps({"peak_mib": find_peak()}))
+
+
+def run_stage(folder: Path, stage: str) -> float:
+    """Run a stage in `folder` as DVC does; the most MiB of memory that its record says."""
+    command = [sys.executable, "-m", f"pipeline.stages.{stage}", *STAGES[stage].split()]
+    subprocess.run(command, check=True, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return json.loads((folder / f"{stage}.json").read_text())["peak_memory_mib"]
+
+
+def measure_memory(folder: Path, texts: int) -> dict[str, Any]:
+    """The peak of each process on the way of so many texts to a student, and the bytes of what they wrote."""
+    source = {"kind": "embedded", "generator": TASK, "rows": texts}
+    task = {TASK: {"labels": ["negative", "positive"], "source": source}}
+    (folder / "params.yaml").write_text(json.dumps(PARAMS | {"task": task}))  # JSON is YAML
+    peaks = {stage: run_stage(folder, stage) for stage in ("prepare", "embed")}
+    peaks["cache_teacher"] = call("capture_nothing", folder)["peak_mib"]
+    peaks["train_student"] = run_stage(folder, "train_student")
+    sizes = {
+        name: sum(path.stat().st_size for path in (folder / name).iterdir()) for name in ("data", "features", "cache")
+    }
+    return {"texts": texts, "rows": open_examples(folder / "data").metadata.num_rows, "peak_mib": peaks, "bytes": sizes}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=10_000_000, help="of the synthetic features, the larger file")
+    parser.add_argument("--texts", type=int, default=1_000_000, help="that go the whole way")
+    parser.add_argument("--rounds", type=int, default=3, help="of the comparison of speeds; 0 for the memory alone")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
+    report: dict[str, Any] = {"machine": describe_machine()}
+    if options.rounds:
+        report |= compare_speeds(options.rounds, options.rows)
     with tempfile.TemporaryDirectory() as place:
-        call("make_data", Path(place), COMPARED)
-        rounds = [
-            {name: call("train_once", Path(place), memory) for name, memory in (("memory", MAX_BYTES), ("file", 0))}
-            for _ in range(options.rounds)
-        ]
-    rates = {name: float(np.median([one[name]["rows_per_second"] for one in rounds])) for name in ("memory", "file")}
-    with tempfile.TemporaryDirectory() as place:
-        call("make_data", Path(place), options.rows)
-        many = call("train_once", Path(place), MAX_BYTES)
-    report = {"machine": describe_machine(), "rows_per_second": rates, "rounds": rounds, "many": many}
+        report["memory"] = measure_memory(Path(place), options.texts)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    peaks = ", ".join(f"{stage} {peak:.0f}" for stage, peak in report["memory"]["peak_mib"].items())
+    print(f"{options.texts} texts, at most MiB: {peaks}")
+
+
+def compare_speeds(rounds: int, rows: int) -> dict[str, Any]:
+    """Rows per second from memory and from a file, and what training on `rows` rows takes."""
+    with tempfile.TemporaryDirectory() as place:
+        call("make_data", Path(place), COMPARED)
+        found = [
+            {name: call("train_once", Path(place), memory) for name, memory in (("memory", MAX_BYTES), ("file", 0))}
+            for _ in range(rounds)
+        ]
+    rates = {name: float(np.median([one[name]["rows_per_second"] for one in found])) for name in ("memory", "file")}
+    with tempfile.TemporaryDirectory() as place:
+        call("make_data", Path(place), rows)
+        many = call("train_once", Path(place), MAX_BYTES)
     print(
         f"{COMPARED} rows: {rates['memory']:.0f} rows/s from memory, {rates['file']:.0f} from the file, "
         f"{rates['file'] / rates['memory']:.2f} times as many"
     )
-    print(f"{options.rows} rows: {many['rows_per_second']:.0f} rows/s, at most {many['peak_mib']} MiB")
+    print(f"{rows} rows: {many['rows_per_second']:.0f} rows/s, at most {many['peak_mib']} MiB")
+    return {"rows_per_second": rates, "rounds": found, "many": many}
 
 
 if __name__ == "__main__":

@@ -15,19 +15,25 @@ from teacher_cache.errors import UserError
 from teacher_cache.teacher.batches import plan_batches
 from teacher_cache.teacher.capture.answering import Teacher
 
+# Texts are short or long: a batch and a buffer of the file hold some tens of megabytes of them at most.
+BATCH_ROWS = 4096
+BUFFER_BYTES = 1 << 20
+
 
 def read_rows(path: Path, start: int, rows: int) -> pa.Table:
-    """Rows `start` to `start + rows` of a Parquet file; only the row groups that hold them are read."""
-    file = pq.ParquetFile(path)
-    first = seen = 0
-    groups: list[int] = []
-    for group in range(file.num_row_groups):
-        size = file.metadata.row_group(group).num_rows
-        if seen + size > start and seen < start + rows:
-            first = seen if not groups else first
-            groups.append(group)
-        seen += size
-    return file.read_row_groups(groups).slice(start - first, rows).combine_chunks()
+    """Rows `start` to `start + rows` of a Parquet file; no more is held than a batch and these rows."""
+    file = pq.ParquetFile(path, buffer_size=BUFFER_BYTES)
+    starts = np.cumsum([0, *(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))])
+    groups = [k for k in range(file.num_row_groups) if starts[k] < start + rows and start < starts[k + 1]]
+    seen, found = int(starts[groups[0]]), []
+    for batch in file.iter_batches(BATCH_ROWS, groups):
+        first, last = max(start - seen, 0), min(start + rows - seen, len(batch))
+        if first < last:
+            found.append(batch.slice(first, last - first))
+        seen += len(batch)
+        if seen >= start + rows:
+            break
+    return pa.Table.from_batches(found).combine_chunks()
 
 
 def compute_answers(

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.corpus.clean import make_example_id
 from pipeline.corpus.examples import build_examples
-from pipeline.corpus.task_config import EmbeddedSource, FileSource, PrepareConfig, TaskConfig
+from pipeline.corpus.task_config import FileSource, GeneratedSource, PrepareConfig, TaskConfig
 from teacher_cache.errors import UserError
 from teacher_cache.schema import EXAMPLES, SPLITS
 
@@ -113,8 +113,8 @@ def test_a_header_alone_is_refused(tmp_path):
 
 
 def test_labels_that_a_generator_does_not_write_are_refused(tmp_path):
-    task = TaskConfig(labels=["bad", "good"], source=EmbeddedSource(kind="embedded", generator="emotion", rows=100))
-    with pytest.raises(UserError, match="embedded emotion: label must be one of bad, good, got 'negative'"):
+    task = TaskConfig(labels=["bad", "good"], source=GeneratedSource(kind="embedded", generator="emotion", rows=100))
+    with pytest.raises(UserError, match="generated emotion: label must be one of bad, good, got 'negative'"):
         build_examples("mood", task, PrepareConfig(), 0, tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""What every embedded task promises, at the default number of texts."""
+"""What every generated task promises, at the default number of texts."""
 
 from functools import cache
 from importlib import import_module
@@ -14,14 +14,14 @@ from sklearn.pipeline import make_pipeline
 from pipeline.corpus.clean import normalise
 from pipeline.corpus.examples import Examples, build_examples
 from pipeline.corpus.generated import hiding
-from pipeline.corpus.task_config import EmbeddedSource, PrepareConfig, TaskConfig
+from pipeline.corpus.task_config import GeneratedSource, PrepareConfig, TaskConfig
 
 TASKS = ("emotion", "hiding", "thematic")
 
 
 @cache
 def build(task: str) -> Examples:
-    source = EmbeddedSource(kind="embedded", generator=task)
+    source = GeneratedSource(kind="embedded", generator=task)
     labels = list(import_module(f"pipeline.corpus.generated.{task}").LABELS)
     return build_examples(task, TaskConfig(labels=labels, source=source), PrepareConfig(), 1, Path())
 

@@ -25,6 +25,7 @@ from teacher_cache.reader import open_cache
 from teacher_cache.schema import EXAMPLES, SPLITS
 from teacher_cache.sealed import write_sealed
 from teacher_cache.teacher.base.checkpoints import make_base
+from teacher_cache.teacher.capture import inference
 from teacher_cache.teacher.capture.answering import load_teacher
 from teacher_cache.teacher.capture.gate import spot_check_cache
 from teacher_cache.teacher.capture.inference import compute_logits, read_rows, require_finite, softmax
@@ -162,7 +163,9 @@ def test_softmax_of_extremes_sums_to_one():
 
 
 @pytest.mark.parametrize(("start", "rows"), [(0, 5), (15, 10), (19, 2), (20, 20), (38, 12), (49, 1)])
-def test_rows_are_found_across_row_groups(request_, start, rows):
+@pytest.mark.parametrize("batch", [3, 1000])
+def test_rows_are_found_across_row_groups(request_, monkeypatch, start, rows, batch):
+    monkeypatch.setattr(inference, "BATCH_ROWS", batch)
     whole = pq.read_table(request_.examples)
     assert read_rows(request_.examples, start, rows).equals(whole.slice(start, rows).combine_chunks())
 
