@@ -51,6 +51,16 @@ def test_a_member_without_torch_trains_students_alone(owner, member):
     assert read_lock(member) == before
 
 
+def test_a_comment_in_every_file_of_the_teachers_code_makes_no_teacher_stale(owner, member):
+    """A member without torch goes on; what costs seconds runs again, for it depends on the cache's reader."""
+    for folder in ("teacher_cache", "pipeline/corpus"):
+        for path in (member.folder / folder).rglob("*.py"):
+            path.write_text(f"{path.read_text()}\n# a comment\n")
+    member.edit("qubits: 11", "qubits: 4")
+    ran = member.stages("qdllm", "student", "--remote", str(owner.folder.parent / "remote"))
+    assert ran == ["train_student", "evaluate", "report"]
+
+
 def test_with_nothing_changed_the_owners_results_come(owner, member):
     first = member.run("qdllm", "student", "--remote", str(owner.folder.parent / "remote"))
     assert "Running" not in first
