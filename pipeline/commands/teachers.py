@@ -13,6 +13,7 @@ from pipeline.commands.profile import make_yaml, save_params
 from pipeline.params import PARAMS
 from pipeline.team.project import read_project
 from teacher_cache.errors import UserError
+from teacher_cache.outside import locate
 from teacher_cache.teacher.base.llms import LLMS, describe_teacher
 from teacher_cache.teacher.teacher_config import FinetuneConfig, HubBase, TeacherConfig
 
@@ -80,7 +81,7 @@ def pin_revisions(path: Path, names: list[str], ref: str) -> None:
     commits: dict[str, str] = {}
     for name in names:
         base = content["teacher"][name]["base"]
-        if base["kind"] != "hub" or base.get("revision") or Path(base["model"]).expanduser().is_dir():
+        if base["kind"] != "hub" or base.get("revision") or locate(base["model"]).is_dir():
             continue
         if base["model"] not in commits:
             commits[base["model"]] = find_commit(base["model"], ref)

@@ -15,6 +15,7 @@ from pipeline.corpus.hub_source import read_hub_rows
 from pipeline.corpus.row import Row, name_label
 from pipeline.corpus.task_config import FileSource, GeneratedSource, HubSource, TaskConfig
 from teacher_cache.errors import UserError
+from teacher_cache.outside import locate
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def generate_rows(generator: str, count: int, seed: int) -> Iterable[Row]:
 
 def find_file(name: str, source: FileSource, root: Path) -> Path:
     """The path of a file source; a UserError that names its parameter where there is no such file."""
-    path = root / source.path
+    path = locate(root / Path(source.path).expanduser())
     if not path.is_file():
         raise UserError(f"task.{name}.source.path must be a file, got {source.path} (looked for {path})")
     return path

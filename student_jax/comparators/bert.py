@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from student_jax.comparators.network import TransformerSize
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import hash_file
+from teacher_cache.outside import locate
 
 # Our names on the left; `kernel` is a weight's transpose.
 EMBEDDINGS = {
@@ -83,6 +84,7 @@ def read_bert(folder: Path) -> Bert:
     Raises:
         UserError: a file is missing or unreadable, or it is no BERT.
     """
+    folder = locate(folder)
     description, path = folder / "config.json", folder / "model.safetensors"
     for file in (description, path):
         if not file.is_file():

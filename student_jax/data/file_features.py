@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from student_jax.config import EmbedConfig
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import hash_file
+from teacher_cache.outside import locate
 from teacher_cache.reader import ids_to_numpy
 from teacher_cache.schema import EXAMPLE_ID_BYTES
 
@@ -154,7 +155,7 @@ def open_vectors(config: EmbedConfig, task: str, ids: np.ndarray) -> VectorFile:
     """
     if config.path is None:
         raise UserError("embed.path must be a file for kind file, got none")
-    path = Path(config.path.replace("{task}", task))
+    path = locate(config.path.replace("{task}", task))
     if not path.is_file():
         raise UserError(f"embed.path must be a file for kind file, got {path}")
     found = hash_file(path)

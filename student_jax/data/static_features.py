@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 
 from student_jax.config import EmbedConfig
 from teacher_cache.errors import UserError
+from teacher_cache.outside import locate
 
 # How BERT's relatives and BLOOM, OPT and LLaMA, and GPT-2 call the table.
 TABLES = ("word_embeddings.weight", "embed_tokens.weight", "wte.weight")
@@ -69,7 +70,7 @@ def fit_static(config: EmbedConfig, texts: Sequence[str]) -> StaticEmbedding:
     Raises:
         UserError: the folder, its tokenizer.json or its token-embedding table is missing or damaged.
     """
-    folder = Path(config.checkpoint or "")
+    folder = locate(config.checkpoint or "")
     if config.checkpoint is None or not folder.is_dir():
         raise UserError(f"embed.checkpoint must be a folder for kind static, got {config.checkpoint}")
     if not (folder / "tokenizer.json").is_file():

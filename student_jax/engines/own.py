@@ -22,6 +22,7 @@ from jaxtyping import Array, Float
 from student_jax.config import CircuitConfig
 from student_jax.engines.interface import Engine, require_precision
 from teacher_cache.errors import UserError
+from teacher_cache.outside import locate
 
 # What the check compares was computed in float32 in another order.
 TOLERANCE = 1e-3
@@ -34,7 +35,7 @@ def build_own(circuit: CircuitConfig, precision: str) -> Engine:
         UserError: no such file, another one than `circuit.sha256` says, or a function that does not run, has other
             outputs than `circuit.outputs`, or cannot be differentiated or vectorised by JAX.
     """
-    dtype, path = require_precision(precision), Path(str(circuit.file))
+    dtype, path = require_precision(precision), locate(str(circuit.file))
     qnode = qml.QNode(
         _load_function(circuit, path), qml.device("default.qubit", wires=circuit.qubits), diff_method="backprop"
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from teacher_cache.errors import UserError
+from teacher_cache.outside import locate
 from teacher_cache.publish import write_json
 from teacher_cache.teacher.base.identity import describe_checkpoint
 from teacher_cache.teacher.base.snapshot import fetch_snapshot
@@ -78,7 +79,7 @@ def find_base(base: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _find_checkpoint(model: str, revision: str | None, ask_hub: bool) -> Path:
-    folder = Path(model).expanduser()
+    folder = locate(model)
     if folder.is_dir():
         return folder
     if revision is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from teacher_cache.errors import UserError
+from teacher_cache.outside import locate
 from teacher_cache.teacher.teacher_config import FinetuneConfig, HubBase, LocalBase, TeacherConfig
 
 
@@ -87,7 +88,7 @@ def describe_teacher(teacher: TeacherConfig, classes: int) -> dict[str, Any]:
     found = {
         "model": base.model if isinstance(base, HubBase) else "trained from scratch",
         "revision": base.revision if isinstance(base, HubBase) else None,
-        "pinned": isinstance(base, LocalBase) or base.revision is not None or Path(base.model).expanduser().is_dir(),
+        "pinned": isinstance(base, LocalBase) or base.revision is not None or locate(base.model).is_dir(),
         "architecture": None if config is None else config.model_type,
         "dtype": base.dtype if isinstance(base, HubBase) else "float32",
         "prompt": tuning.prompt,
@@ -140,7 +141,7 @@ def _find_config(base: LocalBase | HubBase) -> Any:
         from teacher_cache.teacher.base.local_model import make_config
 
         return make_config(base, base.vocabulary)
-    folder = Path(base.model).expanduser()
+    folder = locate(base.model)
     if not folder.is_dir():
         if base.model in LLMS:
             return AutoConfig.for_model(LLMS[base.model].architecture, **LLMS[base.model].sizes)

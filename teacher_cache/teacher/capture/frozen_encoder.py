@@ -5,7 +5,6 @@ Imports: torch, transformers.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 from transformers import AutoModel
 
 from teacher_cache.errors import UserError
+from teacher_cache.outside import locate
 from teacher_cache.teacher.base.snapshot import fetch_snapshot
 from teacher_cache.teacher.batches import pad_batch, plan_batches
 from teacher_cache.teacher.progress import track
@@ -61,7 +61,7 @@ def load_encoder(checkpoint: str | None, revision: str | None, max_length: int) 
     """
     if checkpoint is None:
         raise UserError("embed.checkpoint must be a folder or a hub id for kind encoder, got none")
-    folder = Path(checkpoint).expanduser()
+    folder = locate(checkpoint)
     if not folder.is_dir():
         if revision is None:
             raise UserError(f"embed.checkpoint must be a folder, or a hub id with embed.revision, got {checkpoint}")
