@@ -8,6 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 .PHONY: repro student test faults bench lint report
 
 repro: $(VENV)/installed-pipeline  ## run the whole pipeline on what params.yaml says
+	qdllm doctor --lock
 	dvc repro
 	qdllm results
 

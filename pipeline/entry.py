@@ -22,6 +22,7 @@ import click
 import psutil
 from safetensors import SafetensorError
 
+from pipeline.team.lockfile import keep_copy
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
 
@@ -41,8 +42,11 @@ def run(command: click.Command, name: str) -> None:
     """Run `command`, turning a UserError or a failing disk into one line on stderr and exit code 2.
 
     With the environment variable QDLLM_DEBUG set, or the option --debug on the command line, the traceback is shown.
+    A stage keeps a copy of dvc.lock first, which DVC will write to when the stage is done.
     """
     _configure_logging()
+    if name != "qdllm":
+        keep_copy()
     debug = "--debug" in sys.argv or bool(os.environ.get("QDLLM_DEBUG"))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 import psutil
 
+from pipeline.team.lockfile import LOCK, restore
 from teacher_cache.errors import UserError
 
 # What each extra brings, by the names under which it is imported, and the commands that need it.
@@ -37,9 +38,14 @@ GIB = 2**30
 
 
 @click.command(short_help="What is installed, what works, what is missing")
+@click.option("--lock", is_flag=True, help="Look at dvc.lock alone; restore it where it was cut off, say nothing else.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: facts, and the packages each extra lacks.")
-def doctor(as_json: bool) -> None:
+def doctor(lock: bool, as_json: bool) -> None:
     """Say what is installed, what works here, and what is missing for which command."""
+    restored = restore()
+    if lock:
+        click.echo(restored, err=True, nl=bool(restored))
+        return
     facts: dict[str, str] = {}
 
     def say(name: str, fact: str) -> None:
@@ -63,6 +69,7 @@ def doctor(as_json: bool) -> None:
         for name, problem in try_engines().items():
             say(f"engine {name}", problem or "works")
     say("dvc", f"{version('dvc')}; {describe_remote()}")
+    say("dvc.lock", restored.removeprefix("dvc.lock ") or "whole" if LOCK.exists() else "none yet")
     if as_json:
         click.echo(json.dumps({"facts": facts, "missing": missing}))
         return

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from teacher_cache.publish import publish_file, write_json
-from tests.faults import damage, interruptions, surroundings
+from tests.faults import damage, dvc_lock, interruptions, surroundings
 from tests.faults.outcomes import OUTCOMES, Row
 from tests.faults.subject import Ground, lay_ground
 
@@ -41,6 +41,8 @@ MATRIX: dict[Callable[[Ground, int], Row], tuple[int, int]] = {
     damage.forge_manifest: (1000, 20),
     damage.take_foreign_cache: (2, 2),
     damage.damage_staging: (12, 2),
+    dvc_lock.cut_lock: (200, 10),
+    dvc_lock.kill_dvc: (20, 1),
 }
 
 

@@ -1,0 +1,129 @@
+"""A whole copy of dvc.lock, which DVC rewrites in place after every stage: a kill in that moment cuts it off.
+
+In: dvc.lock.  Out: keep_copy(), restore(), describe_damage().  Imports: ruamel.yaml, git as a command.
+
+DVC takes what a cut-off file has lost for stages that have not run yet. So every stage copies a whole dvc.lock when it
+starts, and `qdllm plan`, `qdllm doctor` and `make repro` put the copy back where the file is damaged.
+"""
+
+import fcntl
+import logging
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from teacher_cache.publish import publish_file
+
+logger = logging.getLogger(__name__)
+LOCK, COPY = Path("dvc.lock"), Path(".dvc/tmp/qdllm/dvc.lock")
+# Held by every `dvc` that reads or writes dvc.lock, but not while a stage of its runs.
+BUSY = Path(".dvc/tmp/lock")
+
+
+def keep_copy() -> None:
+    """Copy the current folder's dvc.lock where it is whole and has changed since the last copy; else say what it is."""
+    try:
+        if not LOCK.exists():  # somebody begins anew
+            COPY.unlink(missing_ok=True)
+            return
+        state = _read_state(LOCK)
+        if not COPY.parents[1].is_dir() or (COPY.exists() and state == _read_state(COPY)):
+            return
+        content = LOCK.read_bytes()
+        if damage := describe_damage(content, COPY.read_bytes() if COPY.exists() else b""):
+            logger.warning("dvc.lock %s; `qdllm doctor --lock` restores it", damage)
+            return
+        with publish_file(COPY) as temporary:
+            temporary.write_bytes(content)
+        _set_times(COPY, state)
+    except OSError:
+        return  # no stage fails for want of a copy: the disk may be full
+
+
+def restore() -> str:
+    """Put the copy in the place of a damaged dvc.lock; what was found and done in one line, empty where all is well."""
+    if not LOCK.exists() or (COPY.exists() and _read_state(LOCK) == _read_state(COPY)):
+        return ""
+    content, copy = LOCK.read_bytes(), COPY.read_bytes() if COPY.exists() else b""
+    damage = describe_damage(content, copy)
+    if not damage:
+        return ""
+    if not copy:
+        return f"dvc.lock {damage}; there is no copy of it: take Git's (git checkout {LOCK}), or go on with `dvc repro`"
+    with BUSY.open("a") as busy:
+        try:
+            fcntl.flock(busy, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return f"dvc.lock {damage}; another dvc is at work here: look again when it is done"
+        with publish_file(LOCK) as temporary:
+            temporary.write_bytes(copy)
+    _set_times(LOCK, _read_state(COPY))
+    return f"dvc.lock {damage}; restored from the copy that the last stage made when it started"
+
+
+def describe_damage(content: bytes, copy: bytes) -> str:
+    """What is wrong with a dvc.lock, such as "lost 54 of 70 entries (first: embed@x)"; empty where it is whole.
+
+    Args:
+        content: of dvc.lock. What Git has committed is whole whatever it holds: another branch has other entries.
+        copy: an earlier one that was whole, or nothing. A file that was cut off begins as it does: entries that were
+            taken out elsewhere were taken out on purpose.
+    """
+    entries, earlier = _read_entries(content), _read_entries(copy)
+    names = list(entries or {})
+    half = (
+        [] if entries is None else [name for name in names[-1:] if _is_half(entries[name], (earlier or {}).get(name))]
+    )
+    lost = [name for name in earlier or {} if name not in names]
+    cut = list(earlier or {})[: len(names)] == names and bool(lost)
+    broken = entries is None or not content.endswith(b"\n") or (content != copy and copy.startswith(content))
+    if not (broken or half or cut) or content == _read_committed():
+        return ""
+    words = ["is no YAML any more"] if entries is None else []
+    words += [f"has half an entry ({half[0]})"] if half else []
+    words += (
+        [f"lost {len(lost)} of {len(earlier or {})} entries (first: {lost[0]})"] if lost and entries is not None else []
+    )
+    return " and ".join(words or ["was cut off in its last line"])
+
+
+def _read_entries(content: bytes) -> dict[str, Any] | None:
+    """The entries of a dvc.lock by stage; None where it is not one."""
+    try:
+        found = YAML(typ="safe").load(content.decode())
+        return dict(found["stages"] or {})
+    except (YAMLError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _is_half(entry: Any, earlier: Any) -> bool:
+    """Whether an entry lacks what DVC writes into each, or is the beginning of what it was."""
+    if not isinstance(entry, dict) or "cmd" not in entry or not isinstance(entry.get("outs"), list):
+        return True
+    outs = entry["outs"]
+    if not all(isinstance(out, dict) and {"path", "hash", "md5", "size"} <= out.keys() for out in outs):
+        return True
+    before = [out["path"] for out in earlier["outs"]] if earlier else []
+    now = [out["path"] for out in outs]
+    return len(now) < len(before) and before[: len(now)] == now
+
+
+def _read_committed() -> bytes | None:
+    try:
+        found = subprocess.run(["git", "show", f"HEAD:./{LOCK}"], capture_output=True, check=False)
+    except OSError:
+        return None
+    return found.stdout if found.returncode == 0 else None
+
+
+def _read_state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _set_times(path: Path, state: tuple[int, int]) -> None:
+    os.utime(path, ns=(state[1], state[1]))
