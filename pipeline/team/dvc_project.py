@@ -1,12 +1,12 @@
 """DVC's view of this project: which stages would run, in which order, and why.
 
-In: dvc.yaml, dvc.lock, params.yaml, the working folder.  Out: open_repo(), Step, list_steps(), list_needed().
-Imports: dvc.
+In: dvc.yaml, dvc.lock, params.yaml, the working folder, the files that params.yaml names outside of it.
+Out: open_repo(), Step, list_steps(), list_needed().  Imports: dvc.
 """
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -19,14 +19,16 @@ from dvc.dependency import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.output import Output
 from dvc.repo import Repo, lock_repo
-from dvc.repo.reproduce import get_active_graph, plan_repro
 from dvc.stage import Stage
-from dvc_data.hashfile.hash_info import HashInfo
+from networkx import dfs_postorder_nodes
 
+from pipeline.params import PARAMS, read_yaml
+from pipeline.team.watched import compare
 from teacher_cache.errors import UserError
 
-# Stages of the student's side that read texts, which need not be there where the stage does not run.
-TEXT_READERS = {"embed", "train_baseline"}
+INPUTS = "inputs"
+# Where the texts are, which need not be here where no stage runs that reads them.
+TEXTS = "data"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class Step:
     def is_teachers(self) -> bool:
         """Whether a member without the teacher's libraries must find this done."""
         return self.kind in {"prepare", "base", "finetune", "cache_teacher"}
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether it needs texts where it runs."""
+        return any(Path(dep.def_path).parts[0] == TEXTS for dep in self.stage.deps)
 
 
 @contextmanager
@@ -80,15 +87,19 @@ def list_steps(repo: Repo, allow_missing: bool) -> list[Step]:
     """
     steps: dict[Stage, Step] = {}
     with lock_repo(repo):
-        graph = get_active_graph(repo.index.graph)
-        for stage in plan_repro(graph):
+        graph = repo.index.graph
+        outside = _word_inputs(graph)
+        for stage in dfs_postorder_nodes(graph):
             upstream = list(graph.successors(stage))
             reasons: list[str] = []
             # DVC itself decides; its status only words the decision.
-            if stage.always_changed:
+            if stage.addressing == INPUTS:
+                pass  # it runs every time, and what it will find is known already
+            elif stage.always_changed:
                 reasons = _word_version(stage)
             elif stage.changed(allow_missing=allow_missing, upstream=upstream):
                 reasons = _word_changes(stage, allow_missing)
+            reasons += [words for dep in stage.deps for words in outside.get(dep.fs_path, [])]
             runs_before = [steps[other].name for other in upstream if steps[other].reasons]
             cached = bool(reasons) and not runs_before and _is_cached(repo, stage)
             reasons += [f"after {name}" for name in runs_before]
@@ -99,7 +110,7 @@ def list_steps(repo: Repo, allow_missing: bool) -> list[Step]:
 def list_needed(steps: list[Step]) -> list[Output]:
     """Every finished output that the student's side reads, and its own that are still good."""
     side = [step for step in steps if not step.is_teachers]
-    read = {dep.fs_path for step in side if step.kind not in TEXT_READERS or step.reasons for dep in step.stage.deps}
+    read = {dep.fs_path for step in side if step.reasons or not step.reads_texts for dep in step.stage.deps}
     return [
         out
         for step in steps
@@ -107,6 +118,21 @@ def list_needed(steps: list[Step]) -> list[Output]:
         for out in step.stage.outs
         if out.use_cache and (step in side or out.fs_path in read)
     ]
+
+
+def _word_inputs(graph: Iterable[Stage]) -> dict[str, list[str]]:
+    """What stage `inputs` would find changed outside of the checkout, by the file that a reader of it depends on."""
+    out = next((Path(stage.outs[0].fs_path) for stage in graph if stage.addressing == INPUTS), None)
+    if out is None or not out.exists():  # it has said nothing yet that could be compared
+        return {}
+    return {
+        str(out / file): [
+            f"{path} {'changed' if path in before else 'is new'}"
+            for path in sorted(now)
+            if now[path] != before.get(path)
+        ]
+        for file, (before, now) in compare(read_yaml(PARAMS), out).items()
+    }
 
 
 def _word_version(stage: Stage) -> list[str]:
@@ -159,7 +185,7 @@ def _is_cached(repo: Repo, stage: Stage) -> bool:
     probe = copy(stage)
     probe.deps, probe.outs = [copy(dep) for dep in stage.deps], [copy(out) for out in stage.outs]
     for out in probe.outs:
-        out.hash_info = HashInfo()  # what dvc.lock names was made of other inputs
+        out.hash_info = type(out.hash_info)()  # what dvc.lock names was made of other inputs
     try:
         probe.save_deps()
         repo.stage_cache.restore(probe, dry=True)

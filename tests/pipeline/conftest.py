@@ -27,6 +27,11 @@ ENVIRONMENT = {
 }
 
 
+def list_run(output: str) -> list[str]:
+    """The names of the stages that DVC says it ran, but for `inputs`, which always runs."""
+    return [name for name in re.findall(r"Running stage '(\w+)", output) if name != "inputs"]
+
+
 @dataclasses.dataclass(frozen=True)
 class Checkout:
     """A working copy of the project and the environment in which its commands run."""
@@ -52,8 +57,8 @@ class Checkout:
         return result.stderr
 
     def stages(self, *command: str) -> list[str]:
-        """Run a command; returns the names of the stages that DVC says it ran."""
-        return re.findall(r"Running stage '(\w+)", self.run(*command))
+        """Run a command; returns the names of the stages that DVC says it ran, but for `inputs`."""
+        return list_run(self.run(*command))
 
     def repro(self, *arguments: str) -> list[str]:
         return self.stages("dvc", "repro", *arguments)

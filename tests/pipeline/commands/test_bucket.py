@@ -58,7 +58,7 @@ def reader(member, environment):
 
 
 def test_a_member_takes_it_from_the_bucket(bucket, reader):
-    assert "Running" not in reader.run("qdllm", "student", "--remote", URL)
+    assert reader.stages("qdllm", "student", "--remote", URL) == []
     assert (reader.folder / "students/emotion-tiny/llama-tiny/student.safetensors").is_file()
 
 
@@ -72,7 +72,7 @@ def test_a_damaged_and_a_lost_object_are_named(bucket, reader):
     assert f"{CARD} is missing on the DVC remote" in reader.refuse("qdllm", "student")
     assert not (reader.folder / "cards").exists()
     bucket.put_object(**place, Body=whole)
-    assert "Running" not in reader.run("qdllm", "student")
+    assert reader.stages("qdllm", "student") == []
 
 
 def test_a_bucket_that_is_not_there_and_a_server_that_does_not_answer(bucket, owner, reader):

@@ -7,6 +7,8 @@ import subprocess
 import pytest
 from ruamel.yaml import YAML
 
+from tests.pipeline.conftest import list_run
+
 PAIR = "emotion-tiny-llama-tiny"
 STUDENTS = {f"train_student@{PAIR}", f"evaluate@{PAIR}", "report"}
 
@@ -43,7 +45,7 @@ def test_a_member_without_torch_trains_students_alone(owner, member):
     assert {name for name in after if after[name] != before[name]} == STUDENTS
 
     again = member.run("qdllm", "student")
-    assert "Running" not in again
+    assert list_run(again) == []
     assert "emotion-tiny" in again
     for new, old in changes:
         member.edit(old, new)
@@ -63,7 +65,7 @@ def test_a_comment_in_every_file_of_the_teachers_code_makes_no_teacher_stale(own
 
 def test_with_nothing_changed_the_owners_results_come(owner, member):
     first = member.run("qdllm", "student", "--remote", str(owner.folder.parent / "remote"))
-    assert "Running" not in first
+    assert list_run(first) == []
     table, _ = owner.run("qdllm", "results").split("Report:")
     assert table in first
     assert (member.folder / "reports/index.html").read_bytes() == (owner.folder / "reports/index.html").read_bytes()
@@ -79,7 +81,7 @@ def test_a_remote_without_texts_is_enough(owner, member, tmp_path):
     checkout.run("qdllm", "share", str(tmp_path / "numbers"), "--without-texts")
     for out in ("data/emotion-tiny", "models/base/emotion-tiny/llama-tiny", "models/teacher/emotion-tiny/llama-tiny"):
         assert not find_object(checkout, tmp_path / "numbers", out).exists()
-    assert "Running" not in member.run("qdllm", "student", "--remote", str(tmp_path / "numbers"))
+    assert member.stages("qdllm", "student", "--remote", str(tmp_path / "numbers")) == []
 
 
 def test_the_remote_must_be_there(member):
@@ -108,7 +110,7 @@ def test_a_damaged_or_lost_object_is_named_and_its_owner_can_repair_it(owner, me
     card.unlink()
     assert "cards/emotion-tiny.json is missing on the DVC remote" in member.refuse("qdllm", "student")
     shutil.copy(owner.folder / "cards/emotion-tiny.json", card)
-    assert "Running" not in member.run("qdllm", "student")
+    assert member.stages("qdllm", "student") == []
 
 
 def test_what_was_never_pushed_is_named(member, tmp_path):
@@ -154,6 +156,6 @@ def test_a_full_disk_leaves_the_clone_as_it_was(owner, without_torch, tmp_path):
             == "!! .dvc/cache/\n!! .dvc/config.local\n!! .dvc/tmp/\n"
         )
         subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
-        assert "Running" not in member.run(*command)
+        assert member.stages(*command) == []
     finally:
         subprocess.run(["umount", str(disk)], check=True)

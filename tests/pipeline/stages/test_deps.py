@@ -14,7 +14,7 @@ PACKAGES = ("pipeline", "student_jax", "teacher_cache")
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
 # The stages of which a member needs the outputs alone.
-TEACHERS = ("prepare", "embed", "base", "finetune", "cache_teacher")
+TEACHERS = ("inputs", "prepare", "embed", "base", "finetune", "cache_teacher")
 
 # Read as data: the report says which profile it shows.
 READ = {"report": ["pipeline/profiles"]}
@@ -22,7 +22,9 @@ READ = {"report": ["pipeline/profiles"]}
 # Plumbing that moves numbers and makes none: an edit of it must not send a team's teachers into training again.
 PLUMBING = {
     "pipeline/entry.py",
+    "pipeline/team/lockfile.py",
     "teacher_cache/errors.py",
+    "teacher_cache/outside.py",
     "teacher_cache/publish.py",
     "teacher_cache/sealed.py",
     "teacher_cache/versions.py",

@@ -1,0 +1,27 @@
+"""Stage inputs: what params.yaml names outside of the checkout -> its checksums, in a file for every reader.
+
+Run as dvc.yaml does: python -m pipeline.stages.inputs --inputs FOLDER
+It runs every time; where nothing has changed, it changes nothing, and nothing after it runs.
+"""
+
+from pathlib import Path
+
+import click
+
+from pipeline.entry import PATH, require, run
+from pipeline.params import PARAMS, read_yaml
+from pipeline.team.watched import compare
+from teacher_cache.publish import write_json
+
+
+@click.command()
+@require("inputs", kind=PATH)
+def main(inputs: Path) -> None:
+    """Note the checksums of all files and folders that the active tasks and teachers are read from."""
+    for file, (before, now) in compare(read_yaml(PARAMS), inputs).items():
+        if before != now or not (inputs / file).exists():
+            write_json(inputs / file, now)
+
+
+if __name__ == "__main__":
+    run(main, "inputs")
