@@ -22,7 +22,7 @@ import click
 import psutil
 from safetensors import SafetensorError
 
-from pipeline.team.lockfile import keep_copy
+from pipeline.lockfile import keep_copy
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
 

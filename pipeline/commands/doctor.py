@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import psutil
 
-from pipeline.team.lockfile import LOCK, restore
+from pipeline.lockfile import LOCK, restore
 from teacher_cache.errors import UserError
 
 # What each extra brings, by the names under which it is imported, and the commands that need it.

@@ -23,8 +23,8 @@ SHOWN = 3
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a stage's name, reasons, whether cached, seconds.")
 def plan(allow_missing: bool, records: Path, as_json: bool) -> None:
     """Say which stages would run and why, what is cached, and the time it took in earlier runs."""
+    from pipeline.lockfile import restore
     from pipeline.team.dvc_project import list_steps, open_repo
-    from pipeline.team.lockfile import restore
 
     if restored := restore():
         click.echo(restored, err=True)

@@ -1,6 +1,6 @@
 """A dvc.lock that is cut off: at any byte, and by a real kill of a real `dvc repro` while it writes.
 
-In: the ground, a number of trials.  Out: a Row of each fault.  Imports: pipeline.team.lockfile; dvc as a command.
+In: the ground, a number of trials.  Out: a Row of each fault.  Imports: pipeline.lockfile; dvc as a command.
 """
 
 import os
@@ -12,7 +12,7 @@ import time
 from contextlib import chdir
 from pathlib import Path
 
-from pipeline.team.lockfile import COPY, LOCK, describe_damage, keep_copy, restore
+from pipeline.lockfile import COPY, LOCK, describe_damage, keep_copy, restore
 from tests.faults.outcomes import Outcome, Row
 from tests.faults.subject import Ground
 from tests.faults.workers import TIMEOUT_SECONDS

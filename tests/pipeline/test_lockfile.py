@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from pipeline.team.lockfile import BUSY, COPY, LOCK, describe_damage, keep_copy, restore
+from pipeline.lockfile import BUSY, COPY, LOCK, describe_damage, keep_copy, restore
 
 AUTHOR = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
 
