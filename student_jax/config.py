@@ -46,13 +46,16 @@ class EmbedConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class CircuitConfig:
-    """The circuit: equations 15 to 23 of the paper, or one of the user's own, in a Python file.
+    """The circuit: one of the shipped ansätze (student_jax/circuit/), or one of the user's own, in a Python file.
 
+    `layers` is the paper's, equations 15 to 23: one encoding, then the layers; `reupload` has the encoding before every
+    layer.
     Of a circuit in `file`, whose checksum is `sha256`, there are the names and shapes of the trainable `arrays` and the
-    number of `outputs`, which a trained affine map reads; of the paper's settings it has `qubits` alone.
+    number of `outputs`, which a trained affine map reads; of the other settings it has `qubits` alone.
     """
 
     qubits: Annotated[int, Field(ge=2, le=30)] = 11
+    ansatz: Literal["layers", "reupload"] = "layers"
     layers: Annotated[int, Field(ge=1)] = 4
     entanglement: Literal["chain", "ring"] = "chain"
     rotations: Literal["triple", "tied"] = "triple"

@@ -17,7 +17,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
-from student_jax.circuit.qnode import Angles, angle_shapes, count_outputs, sum_rotations
+from student_jax.circuit.gates import count_outputs, fill_angles, repeated_arrays, sum_rotations
 from student_jax.config import StudentConfig
 from student_jax.data.dataset import Split
 from student_jax.data.stored import StoredValues
@@ -42,7 +42,7 @@ class Affine(NamedTuple):
 class Parameters(NamedTuple):
     """All trainable parameters of a quantum student; `readout` is None where <Z> is the score itself.
 
-    `angles` are Angles, or a dict of arrays for a circuit of the user's own.
+    `angles` are the ansatz's Angles, or a dict of arrays for a circuit of the user's own.
     """
 
     encoding: Affine
@@ -91,7 +91,8 @@ def assemble_model(engine: Engine, config: StudentConfig, dimensions: int, class
         return values if parameters.readout is None else apply_affine(parameters.readout, values)
 
     # A `tied` angle stands for three equal ones, each of which Adam would move by the learning rate.
-    rates = {"angles.ry": 3.0, "angles.rz": 3.0} if config.circuit.rotations == "tied" else {}
+    tied = repeated_arrays(config.circuit) if config.circuit.rotations == "tied" else []
+    rates = {f"angles.{array}": 3.0 for array in tied}
     return Model(initialise, apply, rates, penalised=["encoding.weight"], amplitudes=1 << config.circuit.qubits)
 
 
@@ -106,21 +107,17 @@ def initialise_parameters(
     """
     circuit, dtype = config.circuit, np.dtype(config.precision)
 
+    def draw(shape: tuple[int, ...]) -> np.ndarray:
+        return generator.uniform(-config.angle_scale, config.angle_scale, shape).astype(dtype)
+
     encoding = draw_affine(dimensions, circuit.qubits, config.encoding_scale, dtype, generator)
-    limit = config.angle_scale
-    if circuit.file is not None:
-        arrays = {name: generator.uniform(-limit, limit, shape).astype(dtype) for name, shape in circuit.arrays.items()}
-        outputs = count_outputs(circuit, classes)
-        return Parameters(encoding, arrays, draw_affine(outputs, classes, 1.0, dtype, generator))
     # A tied angle is the sum of three drawn ones, so that both forms start as the same circuit.
-    shapes = angle_shapes(replace(circuit, rotations="triple"))
-    draws: list[Any] = [generator.uniform(-limit, limit, shape).astype(dtype) for shape in shapes]
-    angles = Angles(*draws)
+    angles = fill_angles(replace(circuit, rotations="triple"), draw)
     if circuit.rotations == "tied":
-        angles = sum_rotations(angles)
+        angles = sum_rotations(circuit, angles)
     if circuit.readout == "first":
         return Parameters(encoding, angles, None)
-    return Parameters(encoding, angles, draw_affine(circuit.qubits, classes, 1.0, dtype, generator))
+    return Parameters(encoding, angles, draw_affine(count_outputs(circuit, classes), classes, 1.0, dtype, generator))
 
 
 def draw_affine(inputs: int, outputs: int, scale: float, dtype: np.dtype, generator: np.random.Generator) -> Affine:

@@ -34,8 +34,8 @@ def export(student: Path, version: str, text: str | None, out: Path | None) -> N
         from student_jax.data.features import read_config
         from student_jax.student import Student
 
-        # The engine is not used; any other might first be measured, or not be installed.
-        loaded = Student.load(student, engine="fused", encoder=find_encoder(read_config(student)))
+        # The engine is not used; this one takes every ansatz, is always installed, and need not be measured.
+        loaded = Student.load(student, engine="default.qubit", encoder=find_encoder(read_config(student)))
         program = export_student(loaded.checkpoint, loaded.embedder.transform([text])[0], int(version))
     if out is None:
         click.echo(program, nl=False)

@@ -24,7 +24,7 @@ from pipeline.report.student_tables import CONTROLS
 from pipeline.report.summary_checks import Summary, check_summaries, has_interval, name_pair
 from pipeline.report.svg import inline_svg
 from pipeline.report.tables import build_tables, write_tables
-from student_jax.circuit.qnode import measured_wires
+from student_jax.circuit.notation import measured_wires
 from student_jax.config import CircuitConfig
 from student_jax.export.drawing import draw_circuit
 

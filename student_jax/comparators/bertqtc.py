@@ -17,7 +17,8 @@ import scipy.sparse as sp
 from flax import nnx
 from jaxtyping import Float, Int
 
-from student_jax.circuit.qnode import Angles, angle_shapes
+from student_jax.circuit.gates import angle_shapes
+from student_jax.circuit.layers import Angles
 from student_jax.comparators.bert import Bert
 from student_jax.comparators.comparator_config import BertQtcConfig
 from student_jax.comparators.network import Scores, Tokens, build_network
@@ -34,7 +35,7 @@ FROZEN = ("word.embedding", *(f"circuit.{name}" for name in Angles._fields))
 
 class _Circuit(nnx.Module):
     def __init__(self, circuit: CircuitConfig) -> None:
-        for name, shape in zip(Angles._fields, angle_shapes(circuit), strict=True):
+        for name, shape in angle_shapes(circuit).items():
             setattr(self, name, nnx.Param(jnp.zeros(shape)))
 
     def angles(self) -> Angles:

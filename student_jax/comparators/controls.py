@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from student_jax.circuit.qnode import Angles, sum_rotations
+from student_jax.circuit.gates import angle_shapes, list_gates
 from student_jax.config import StudentConfig
-from student_jax.engines import Engine
+from student_jax.engines.separate import build_separate
 from student_jax.model import Affine, Model, apply_affine, assemble_model, build_model, count_trainable, draw_affine
 from teacher_cache.errors import UserError
 
@@ -29,8 +29,8 @@ def build_control(name: str, config: StudentConfig, dimensions: int, classes: in
     """The control called `name`, one of CONTROLS.
 
     `linear`: one affine map. `mlp`: one hidden layer of tanh, as wide as the student's number of trainable parameters
-    allows. `no_entanglement`: the student's circuit without RZZ and CNOT. `frozen_circuit`: the student, its angles
-    left as they were drawn.
+    allows. `no_entanglement`: the student's circuit without its gates on two qubits. `frozen_circuit`: the student, its
+    angles left as they were drawn.
 
     Raises:
         UserError: as build_model; or `no_entanglement` of a circuit of the user's own.
@@ -43,11 +43,13 @@ def build_control(name: str, config: StudentConfig, dimensions: int, classes: in
     if name == "mlp":
         return _build_mlp(config, dimensions, classes, count_trainable(student))
     if name == "no_entanglement":
-        model = assemble_model(_simulate_separate_qubits(config, classes), config, dimensions, classes)
-        return model._replace(rates={**model.rates, "angles.rzz": 0.0})
+        model = assemble_model(build_separate(config.circuit, classes), config, dimensions, classes)
+        between = {
+            gate.parameter.array for gate in list_gates(config.circuit) if gate.parameter and len(gate.wires) == 2
+        }
+        return model._replace(rates={**model.rates, **{f"angles.{array}": 0.0 for array in between}})
     if name == "frozen_circuit":
-        arrays = config.circuit.arrays if config.circuit.file is not None else Angles._fields
-        return student._replace(rates={f"angles.{array}": 0.0 for array in arrays})
+        return student._replace(rates={f"angles.{array}": 0.0 for array in angle_shapes(config.circuit)})
     raise ValueError(f"control must be one of {', '.join(CONTROLS)}, got {name}")
 
 
@@ -70,23 +72,3 @@ def _build_mlp(config: StudentConfig, dimensions: int, classes: int, parameters:
         return apply_affine(layers.output, jnp.tanh(apply_affine(layers.hidden, features)))
 
     return Model(initialise, apply, {}, penalised=["hidden.weight"])
-
-
-def _simulate_separate_qubits(config: StudentConfig, classes: int) -> Engine:
-    """An engine for the circuit without its two-qubit gates: each qubit's Bloch vector is rotated on its own.
-
-    RX(z) takes |0> to (0, -sin z, cos z); RY and RZ turn the vector about the y and the z axis.
-    """
-    outputs = config.circuit.qubits if config.circuit.readout == "linear" else classes
-
-    def run(z: Float[Array, "rows qubits"], angles: Angles) -> Float[Array, "rows outputs"]:
-        ry, _, rz = sum_rotations(angles)
-        x_axis, y_axis, z_axis = jnp.zeros_like(z), -jnp.sin(z), jnp.cos(z)
-        for about_y, about_z in zip(ry[:, None, :, 0], rz[:, None, :, 0], strict=True):
-            sin, cos = jnp.sin(about_y), jnp.cos(about_y)
-            x_axis, z_axis = x_axis * cos + z_axis * sin, z_axis * cos - x_axis * sin
-            sin, cos = jnp.sin(about_z), jnp.cos(about_z)
-            x_axis, y_axis = x_axis * cos - y_axis * sin, x_axis * sin + y_axis * cos
-        return z_axis[:, :outputs]
-
-    return run

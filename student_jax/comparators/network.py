@@ -16,7 +16,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
-from student_jax.circuit.qnode import Angles
+from student_jax.circuit.layers import Angles
 from student_jax.comparators.token_dataset import Facts
 from student_jax.data.dataset import Split
 from student_jax.model import Model, name_arrays

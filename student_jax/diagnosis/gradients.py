@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from student_jax.circuit.qnode import Angles, angle_shapes, measured_wires
+from student_jax.circuit.gates import fill_angles
+from student_jax.circuit.notation import index_bits, measured_wires
 from student_jax.config import CircuitConfig
-from student_jax.diagnosis.probabilities import build_probabilities
-from student_jax.engines.blocks import index_bits
+from student_jax.diagnosis.probabilities import build_probabilities, turned_gates
 
 
 class GradientVariance(NamedTuple):
@@ -44,21 +44,23 @@ def measure_gradient_variance(
     wires = measured_wires(circuit, classes)
     signs = 1 - 2 * index_bits(circuit.qubits)[:, [wires[0], wires[-1]]].astype(np.float32)
     random = np.random.default_rng(seed)
-    draws = [
-        random.uniform(-np.pi, np.pi, (samples, *shape)).astype(np.float32)
-        for shape in ((1, circuit.qubits), *angle_shapes(circuit))
-    ]
-    simulate = build_probabilities(circuit)
-    quarter = np.zeros(angle_shapes(circuit).ry, np.float32)
-    quarter[0, 0, 0] = np.pi / 2
 
-    def differentiate(draw: list[jax.Array]) -> jax.Array:
-        z, ry, rzz, rz = draw
-        ahead, back = (simulate(z, Angles(turned, rzz, rz))[:, 0] for turned in (ry + quarter, ry - quarter))
+    def draw(shape: tuple[int, ...]) -> np.ndarray:
+        return random.uniform(-np.pi, np.pi, (samples, *shape)).astype(np.float32)
+
+    z, angles = draw((1, circuit.qubits)), fill_angles(circuit, draw)
+    simulate = build_probabilities(circuit)
+    array, place = next(gate.parameter for gate in turned_gates(circuit) if gate.kind == "RY" and gate.parameter)
+    quarter = fill_angles(circuit, lambda shape: np.zeros(shape, np.float32))
+    getattr(quarter, array)[place] = np.pi / 2
+
+    def differentiate(draw: tuple[Any, Any]) -> jax.Array:
+        z, angles = draw
+        ahead, back = (simulate(z, jax.tree.map(turn, angles, quarter))[:, 0] for turn in (jnp.add, jnp.subtract))
         return jnp.dot(ahead - back, signs) / 2
 
     # One after the other: side by side, the samples of a wide circuit would not fit into memory.
-    derivatives = jax.jit(lambda arrays: jax.lax.map(differentiate, arrays))(draws)
+    derivatives = jax.jit(lambda arrays: jax.lax.map(differentiate, arrays))((z, angles))
     return GradientVariance(*map(float, np.var(derivatives, axis=0)))
 
 

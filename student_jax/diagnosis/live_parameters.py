@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from student_jax.circuit.qnode import angle_shapes
+from student_jax.circuit.lightcone import find_light_cone
 from student_jax.config import CircuitConfig, StudentConfig
-from student_jax.engines.lightcone import find_light_cone
 from student_jax.model import initialise_parameters, name_arrays
 
 
@@ -23,10 +22,8 @@ class Count(NamedTuple):
 
 def count_angles(circuit: CircuitConfig, classes: int) -> Count:
     """The circuit's angles; dead are those outside the readout's light cone, or diagonal before the measurement."""
-    _, *angles = find_light_cone(circuit, classes)
-    total = sum(int(np.prod(shape)) for shape in angle_shapes(circuit))
-    dead = sum(int((~live).sum()) for live in angles)
-    return Count(total - dead, dead)
+    live = np.concatenate([mask.ravel() for mask in find_light_cone(circuit, classes).angles])
+    return Count(int(live.sum()), int((~live).sum()))
 
 
 def count_parameters(config: StudentConfig, dimensions: int, classes: int) -> Count:

@@ -13,19 +13,21 @@ circuit with other signs, and a density matrix of 4^n numbers is never needed.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from student_jax.circuit.qnode import Angles, neighbours, sum_rotations
+from student_jax.circuit.gates import list_gates
 from student_jax.config import CircuitConfig
 from student_jax.diagnosis.probabilities import build_probabilities
 
+# (z, the ansatz's Angles, probability of an error, generator) -> probabilities
 NoisyProbabilities: TypeAlias = Callable[
-    [Float[np.ndarray, "rows qubits"], Angles, float, np.random.Generator], Float[np.ndarray, "strings rows"]
+    [Float[np.ndarray, "rows qubits"], Any, float, np.random.Generator], Float[np.ndarray, "strings rows"]
 ]
 
 X_PART, Z_PART = np.array([0, 1, 1, 0], bool), np.array([0, 0, 1, 1], bool)  # of I, X, Y, Z
@@ -34,18 +36,16 @@ X_PART, Z_PART = np.array([0, 1, 1, 0], bool), np.array([0, 0, 1, 1], bool)  # o
 class Frames(NamedTuple):
     """What the errors of each run amount to: signs of the angles, and the bits that are read flipped, as a number.
 
-    The encoding comes before all errors, so that its angles keep their signs.
+    The signs are in the order of `turned_gates`.
     """
 
-    ry: Float[np.ndarray, "runs layers qubits 1"]
-    rzz: Float[np.ndarray, "runs layers pairs"]
-    rz: Float[np.ndarray, "runs layers qubits 1"]
+    signs: Float[np.ndarray, "runs gates"]
     flips: Int[np.ndarray, " runs"]
 
 
 def count_locations(circuit: CircuitConfig) -> int:
     """How many times a qubit leaves a gate, which is where it can suffer an error."""
-    return circuit.qubits + circuit.layers * (2 * circuit.qubits + 4 * len(neighbours(circuit)))
+    return sum(len(gate.wires) for gate in list_gates(replace(circuit, rotations="tied")))
 
 
 def sample_errors(
@@ -64,35 +64,24 @@ def sample_errors(
 
 def move_errors(circuit: CircuitConfig, errors: Int[np.ndarray, "runs locations"]) -> Frames:
     """Move every run's errors, in the order in which the gates stand in time, to the end of the circuit."""
-    pairs, columns = neighbours(circuit), iter(errors.T)
+    columns = iter(errors.T)
     x, z = np.zeros((2, circuit.qubits, len(errors)), bool)
-    signs: dict[str, list[np.ndarray]] = {"ry": [], "rzz": [], "rz": []}
-
-    def turn(kind: str, anticommutes: np.ndarray, *qubits: int) -> None:
-        signs[kind].append(1 - 2 * anticommutes.astype(np.float32))
-        suffer(*qubits)
-
-    def suffer(*qubits: int) -> None:
-        for qubit in qubits:
-            error = next(columns)
-            x[qubit] ^= X_PART[error]
-            z[qubit] ^= Z_PART[error]
-
-    suffer(*range(circuit.qubits))
-    for _ in range(circuit.layers):
-        for qubit in range(circuit.qubits):
-            turn("ry", x[qubit] ^ z[qubit], qubit)
-        for first, second in pairs:
-            turn("rzz", x[first] ^ x[second], first, second)
-        for qubit in range(circuit.qubits):
-            turn("rz", x[qubit], qubit)
-        for control, target in pairs:
+    signs = []
+    for gate in list_gates(replace(circuit, rotations="tied")):
+        wires = list(gate.wires)
+        if gate.kind == "CNOT":
+            control, target = wires
             x[target] ^= x[control]
             z[control] ^= z[target]
-            suffer(control, target)
-    shape = (len(errors), circuit.layers, -1)
-    ry, rzz, rz = (np.stack(signs[kind], axis=1).reshape(shape) for kind in ("ry", "rzz", "rz"))
-    return Frames(ry[..., None], rzz, rz[..., None], (1 << np.arange(circuit.qubits)[::-1]) @ x)
+        else:
+            # RX anticommutes with Y and Z, RY with X and Z, RZ and RZZ with X and Y, on one of their qubits.
+            parts = {"RX": z, "RY": x ^ z}.get(gate.kind, x)
+            signs.append(1 - 2 * np.logical_xor.reduce(parts[wires]).astype(np.float32))
+        for wire in wires:
+            error = next(columns)
+            x[wire] ^= X_PART[error]
+            z[wire] ^= Z_PART[error]
+    return Frames(np.stack(signs, axis=1), (1 << np.arange(circuit.qubits)[::-1]) @ x)
 
 
 def build_noisy_probabilities(circuit: CircuitConfig, runs: int) -> NoisyProbabilities:
@@ -106,19 +95,15 @@ def build_noisy_probabilities(circuit: CircuitConfig, runs: int) -> NoisyProbabi
     locations, strings = count_locations(circuit), np.arange(2**circuit.qubits)
 
     @jax.jit
-    def average(z: Float[Array, "rows qubits"], angles: Angles, frames: Frames) -> Float[Array, "strings rows"]:
-        tied = sum_rotations(angles)
-
+    def average(z: Float[Array, "rows qubits"], angles: Any, frames: Frames) -> Float[Array, "strings rows"]:
         def add(total: Array, frame: Frames) -> tuple[Array, None]:
-            *signs, flips = frame
-            signed = Angles(*(part * sign for part, sign in zip(tied, signs, strict=True)))
-            return total + simulate(z, signed)[strings ^ flips], None
+            return total + simulate(z, angles, frame.signs)[strings ^ frame.flips], None
 
         total, _ = jax.lax.scan(add, jnp.zeros((len(strings), len(z)), z.dtype), frames)
         return total / runs
 
     def run(
-        z: Float[np.ndarray, "rows qubits"], angles: Angles, probability: float, generator: np.random.Generator
+        z: Float[np.ndarray, "rows qubits"], angles: Any, probability: float, generator: np.random.Generator
     ) -> Float[np.ndarray, "strings rows"]:
         found = np.asarray(clean(z, angles))
         if probability == 0:

@@ -12,10 +12,9 @@ import numpy as np
 from jaxtyping import Float
 
 from student_jax.checkpoint import Checkpoint
-from student_jax.circuit.qnode import measured_wires
+from student_jax.circuit.notation import index_bits, measured_wires
 from student_jax.data.dataset import Split
 from student_jax.diagnosis.noise import build_noisy_probabilities
-from student_jax.engines.blocks import index_bits
 from student_jax.model import MAX_AMPLITUDES_LOG2, Parameters
 from teacher_cache.errors import UserError
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from student_jax.circuit.qnode import Angles, angle_shapes
+from student_jax.circuit.gates import fill_angles
 from student_jax.config import CircuitConfig
 from student_jax.engines.fused import build_fused
 from student_jax.engines.interface import Engine
@@ -35,7 +35,7 @@ def build_engine(name: str, circuit: CircuitConfig, classes: int, precision: str
         precision: `float32` or `float64`, of the simulation and of its result.
 
     Returns:
-        Engine: z (batch, qubits) and Angles -> expectation values (batch, outputs), in [-1, 1].
+        Engine: z (batch, qubits) and the ansatz's Angles -> expectation values (batch, outputs), in [-1, 1].
 
     Raises:
         UserError: no such engine, or it is not installed, or the circuit cannot be read out for so many classes.
@@ -60,11 +60,11 @@ def build_engine(name: str, circuit: CircuitConfig, classes: int, precision: str
 def choose_engine(circuit: CircuitConfig, classes: int, precision: str, batch: int = 64) -> str:
     """The name of the fastest installed engine for gradient steps of `circuit`, after checking that all agree.
 
-    Every engine runs value and gradient on the same random batch; one whose result differs from `fused` is refused.
+    Every engine runs value and gradient on the same random batch; one whose result differs from the first's is refused.
     """
     arguments = _random_arguments(circuit, precision, batch)
     seconds: dict[str, float] = {}
-    expected: Any = None
+    first, expected = "", None
     for name in ENGINES:
         try:
             step = _gradient_step(build_engine(name, circuit, classes, precision))
@@ -72,10 +72,10 @@ def choose_engine(circuit: CircuitConfig, classes: int, precision: str, batch: i
             LOG.info("engine auto: %s left out: %s", name, error)
             continue
         result = jax.block_until_ready(step(*arguments))
-        expected = result if expected is None else expected
+        first, expected = (name, result) if expected is None else (first, expected)
         gap = max(float(jnp.abs(a - b).max()) for a, b in zip(*map(jax.tree.leaves, (result, expected)), strict=True))
         if gap > TOLERANCE[precision]:
-            LOG.warning("engine auto: %s left out: differs from fused by %.1e", name, gap)
+            LOG.warning("engine auto: %s left out: differs from %s by %.1e", name, first, gap)
             continue
         seconds[name] = _seconds(step, arguments)
     fastest = min(seconds, key=lambda name: seconds[name])
@@ -84,14 +84,17 @@ def choose_engine(circuit: CircuitConfig, classes: int, precision: str, batch: i
     return fastest
 
 
-def _random_arguments(circuit: CircuitConfig, precision: str, batch: int) -> tuple[Any, Angles]:
+def _random_arguments(circuit: CircuitConfig, precision: str, batch: int) -> tuple[Any, Any]:
     random = np.random.default_rng(0)
-    draw = [random.normal(size=shape).astype(precision) for shape in ((batch, circuit.qubits), *angle_shapes(circuit))]
-    return jnp.asarray(draw[0]), Angles(*map(jnp.asarray, draw[1:]))
+
+    def draw(shape: tuple[int, ...]) -> Any:
+        return jnp.asarray(random.normal(size=shape).astype(precision))
+
+    return draw((batch, circuit.qubits)), fill_angles(circuit, draw)
 
 
 def _gradient_step(engine: Engine) -> Callable[..., Any]:
-    def loss(z: Any, angles: Angles) -> Any:
+    def loss(z: Any, angles: Any) -> Any:
         values = engine(z, angles)
         return jnp.mean(jnp.sin(values)), values
 

@@ -1,17 +1,17 @@
-"""Exact simulation of the circuit as a few small real matrix products per layer, in plain JAX.
+"""Exact simulation of the ansatz `layers` as a few small real matrix products per layer, in plain JAX.
 
 In: a CircuitConfig.  Out: build_fused().  Imports: jax, numpy.
 
 1. After the encoding and the first layer's RY the state is still a product state; with c, s = cos, sin of half the
    summed RY angle, RY (cos z/2, -i sin z/2) = (c cos z/2 + i s sin z/2, s cos z/2 - i c sin z/2).
-2. What stands between two layers of RY, and the second of them, is a product of small matrices: blocks.py.
+2. What stands between two layers of RY, and the second of them, is a product of small matrices: fused_matrices.py.
 3. The last layer's RZ and RZZ cancel, and its CNOTs only change which product of Z is read: signs.
-4. Only the light cone of the measured qubits is simulated: lightcone.py.
+4. Only the light cone of the measured qubits is simulated: circuit/lightcone.py.
 
 Layout: a row per basis state and real or imaginary part, a column per sample.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 
 import jax
@@ -19,12 +19,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, DTypeLike, Float
 
-from student_jax.circuit.qnode import Angles, measured_wires, neighbours, sum_rotations
+from student_jax.circuit.gates import sum_rotations
+from student_jax.circuit.layers import Angles
+from student_jax.circuit.lightcone import find_light_cone, mask_angles
+from student_jax.circuit.notation import index_bits, measured_wires, neighbours
 from student_jax.config import CircuitConfig
-from student_jax.engines.blocks import build_factors, group_sizes, index_bits
-from student_jax.engines.evolve import build_evolve
+from student_jax.engines.fused_evolution import build_evolve
+from student_jax.engines.fused_matrices import build_factors, group_sizes
 from student_jax.engines.interface import Engine, check_shapes, require_precision
-from student_jax.engines.lightcone import cnot_images, find_light_cone, mask_angles
+from teacher_cache.errors import UserError
 
 Qubits = Float[Array, "amplitudes batch"]
 
@@ -41,8 +44,13 @@ def build_fused(circuit: CircuitConfig, classes: int, precision: str) -> Engine:
         Engine, whose gradient needs memory for a handful of states, whatever the number of layers.
 
     Raises:
-        UserError: `precision` is not enabled, or the circuit cannot be read out for so many classes.
+        UserError: another ansatz; `precision` is not enabled; the circuit cannot be read out for so many classes.
     """
+    if circuit.ansatz != "layers":
+        raise UserError(
+            f"engine fused simulates the ansatz layers alone, got {circuit.ansatz}; "
+            "take engine default.qubit, lightning.qubit or auto"
+        )
     dtype = require_precision(precision)
     cone = find_light_cone(circuit, classes)
     ring = circuit.entanglement == "ring"
@@ -53,12 +61,11 @@ def build_fused(circuit: CircuitConfig, classes: int, precision: str) -> Engine:
         build_factors(qubits, pairs, dtype),
         build_evolve(qubits, ring),
     )
-    strings = cnot_images(qubits, pairs)[1][list(measured_wires(circuit, classes))]
-    read = _build_readout(strings, dtype)
+    read = _build_readout(_move_back(measured_wires(circuit, classes), qubits, pairs), dtype)
 
     def run(z: Float[Array, "batch qubits"], angles: Angles) -> Float[Array, "batch outputs"]:
         check_shapes(circuit, z, angles)
-        live = sum_rotations(mask_angles(cone, Angles(*(angle.astype(dtype) for angle in angles))))
+        live = sum_rotations(circuit, mask_angles(cone, Angles(*(angle.astype(dtype) for angle in angles))))
         ry, rzz, rz = live.ry[:, :qubits, 0], live.rzz[:, : len(pairs)], live.rz[:, :qubits, 0]
         state = build_state(z[:, :qubits].astype(dtype), ry[0])
         if circuit.layers > 1:
@@ -66,6 +73,16 @@ def build_fused(circuit: CircuitConfig, classes: int, precision: str) -> Engine:
         return read(state)
 
     return run
+
+
+def _move_back(
+    wires: Sequence[int], qubits: int, pairs: Sequence[tuple[int, int]]
+) -> Bool[np.ndarray, "outputs qubits"]:
+    """Row k: the qubits that a Z on the k-th of `wires` covers, moved back through the CNOTs of the last layer."""
+    strings = np.eye(qubits, dtype=bool)[list(wires)]
+    for control, target in reversed(pairs):
+        strings[:, control] ^= strings[:, target]
+    return strings
 
 
 def _build_readout(strings: Bool[np.ndarray, "outputs qubits"], dtype: DTypeLike) -> Callable[[Array], Array]:

@@ -4,25 +4,27 @@ In: nothing.  Out: Engine, check_shapes(), require_precision().  Imports: jax.
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 from jaxtyping import Array, DTypeLike, Float
 
-from student_jax.circuit.qnode import Angles, angle_shapes
+from student_jax.circuit.gates import angle_shapes
 from student_jax.config import CircuitConfig
 from teacher_cache.errors import UserError
 
-Engine: TypeAlias = Callable[[Float[Array, "batch qubits"], Angles], Float[Array, "batch outputs"]]
+# (z, the ansatz's Angles or, for a circuit of the user's own, a dict of arrays) -> expectation values
+Engine: TypeAlias = Callable[[Float[Array, "batch qubits"], Any], Float[Array, "batch outputs"]]
 
 
-def check_shapes(circuit: CircuitConfig, z: Float[Array, "batch qubits"], angles: Angles) -> None:
+def check_shapes(circuit: CircuitConfig, z: Float[Array, "batch qubits"], angles: Any) -> None:
     """Raise a ValueError where `z` or `angles` do not have the shapes of `circuit`."""
     if z.ndim != 2 or z.shape[1] != circuit.qubits:
         raise ValueError(f"z must have shape (batch, {circuit.qubits}), got {z.shape}")
-    for name, array, shape in zip(Angles._fields, angles, angle_shapes(circuit), strict=True):
-        if array.shape != shape:
-            raise ValueError(f"angles.{name} must have shape {shape}, got {array.shape}")
+    for name, shape in angle_shapes(circuit).items():
+        found = getattr(angles, name).shape
+        if found != shape:
+            raise ValueError(f"angles.{name} must have shape {shape}, got {found}")
 
 
 def require_precision(precision: str) -> DTypeLike:

@@ -16,7 +16,9 @@ import numpy as np
 import pennylane as qml
 from jaxtyping import Array, DTypeLike, Float
 
-from student_jax.circuit.qnode import Angles, build_qnode, measured_wires, sum_rotations
+from student_jax.circuit.gates import fill_angles, sum_rotations
+from student_jax.circuit.notation import measured_wires
+from student_jax.circuit.qnode import build_qnode
 from student_jax.config import CircuitConfig
 from student_jax.engines.interface import Engine, check_shapes, require_precision
 from teacher_cache.errors import UserError
@@ -30,9 +32,9 @@ def build_pennylane(name: str, circuit: CircuitConfig, classes: int, precision: 
     Raises:
         UserError: the device is not installed or lacks its CUDA libraries or its GPU; or `precision` is not enabled.
     """
-    dtype = require_precision(precision)
+    dtype, tied = require_precision(precision), replace(circuit, rotations="tied")
     try:
-        qnode = build_qnode(replace(circuit, rotations="tied"), classes, name)
+        qnode = build_qnode(tied, classes, name)
     except (qml.exceptions.DeviceError, ImportError, OSError, RuntimeError) as error:
         # Without CUDA's libraries lightning.gpu says that its binaries are not available, which they are.
         missing = "re-compiled binaries" in str(error)
@@ -40,18 +42,20 @@ def build_pennylane(name: str, circuit: CircuitConfig, classes: int, precision: 
         install = INSTALL.get(name, "pip install 'qdllm[student]'")
         raise UserError(f"engine {name} must be installed, got: {reason}; run {install}") from error
     outputs = len(measured_wires(circuit, classes))
-    simulate = _trace(qnode) if name == "default.qubit" else _call_host(qnode, outputs, dtype)
+    simulate = (
+        _trace(qnode) if name == "default.qubit" else _call_host(qnode, type(fill_angles(tied, tuple)), outputs, dtype)
+    )
 
-    def run(z: Float[Array, "batch qubits"], angles: Angles) -> Float[Array, "batch outputs"]:
+    def run(z: Float[Array, "batch qubits"], angles: Any) -> Float[Array, "batch outputs"]:
         check_shapes(circuit, z, angles)
-        cast = Angles(*(angle.astype(dtype) for angle in angles))
-        return simulate(z.astype(dtype), sum_rotations(cast)).astype(dtype)
+        cast = jax.tree.map(lambda angle: angle.astype(dtype), angles)
+        return simulate(z.astype(dtype), sum_rotations(circuit, cast)).astype(dtype)
 
     return run
 
 
 def _trace(qnode: qml.QNode) -> Engine:
-    def simulate(z: Float[Array, "batch qubits"], angles: Angles) -> Float[Array, "batch outputs"]:
+    def simulate(z: Float[Array, "batch qubits"], angles: Any) -> Float[Array, "batch outputs"]:
         with warnings.catch_warnings():
             # default.qubit asks for complex128 and takes complex64 where JAX is in 32-bit mode, as it was told to be.
             warnings.filterwarnings("ignore", "Explicitly requested dtype complex128", UserWarning)
@@ -60,15 +64,15 @@ def _trace(qnode: qml.QNode) -> Engine:
     return simulate
 
 
-def _call_host(qnode: qml.QNode, outputs: int, dtype: DTypeLike) -> Engine:
-    """The QNode called with NumPy's arrays and differentiated by autograd.
+def _call_host(qnode: qml.QNode, arrange: Callable[..., Any], outputs: int, dtype: DTypeLike) -> Engine:
+    """The QNode called with NumPy's arrays and differentiated by autograd; `arrange` makes Angles of their arrays.
 
     PennyLane's own JAX interface computes with JAX inside of its callback, where JAX's 64-bit mode may be off, and
     differentiates every output by itself: 0.4 s a step instead of 52 s (11 qubits, 3 layers, batch 8, two cores).
     """
 
     def evaluate(z: Any, *angles: Any) -> Any:
-        return qml.math.stack(qnode(z, Angles(*angles)), axis=-1)
+        return qml.math.stack(qnode(z, arrange(*angles)), axis=-1)
 
     def values(*arguments: Any) -> np.ndarray:
         return np.asarray(evaluate(*map(np.asarray, arguments)), dtype)
@@ -83,16 +87,16 @@ def _call_host(qnode: qml.QNode, outputs: int, dtype: DTypeLike) -> Engine:
         return jax.pure_callback(function, shapes, *arguments, vmap_method="sequential")
 
     @jax.custom_vjp
-    def simulate(z: Float[Array, "batch qubits"], angles: Angles) -> Float[Array, "batch outputs"]:
+    def simulate(z: Float[Array, "batch qubits"], angles: Any) -> Float[Array, "batch outputs"]:
         return call(values, jax.ShapeDtypeStruct((len(z), outputs), dtype), z, *angles)
 
-    def forward(z: Array, angles: Angles) -> tuple[Array, tuple[Array, ...]]:
+    def forward(z: Array, angles: Any) -> tuple[Array, tuple[Array, ...]]:
         return simulate(z, angles), (z, *angles)
 
-    def backward(arguments: tuple[Array, ...], cotangent: Array) -> tuple[Array, Angles]:
+    def backward(arguments: tuple[Array, ...], cotangent: Array) -> tuple[Array, Any]:
         shapes = tuple(jax.ShapeDtypeStruct(array.shape, dtype) for array in arguments)
         dz, *dangles = call(gradients, shapes, cotangent, *arguments)
-        return dz, Angles(*dangles)
+        return dz, arrange(*dangles)
 
     simulate.defvjp(forward, backward)
     return simulate

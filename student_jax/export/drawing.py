@@ -1,34 +1,39 @@
 """The circuit as a picture or as text, gates that change no output marked.
 
-In: CircuitConfig, number of classes.  Out: draw_circuit(), render_text(), find_live_cnots().
-Imports: numpy; matplotlib where a picture is drawn.
+In: CircuitConfig, number of classes.  Out: draw_circuit(), render_text().
+Imports: matplotlib where a picture is drawn.
 """
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from jaxtyping import Bool
-
-from student_jax.circuit.qnode import measured_wires, neighbours
+from student_jax.circuit.gates import list_gates, repeated_arrays
+from student_jax.circuit.lightcone import find_live_gates
+from student_jax.circuit.notation import measured_wires
 from student_jax.config import CircuitConfig
-from student_jax.engines.lightcone import find_light_cone
 from teacher_cache.errors import UserError
 from teacher_cache.publish import publish_file
 
 LIVE, DEAD = "#1f3a5f", "#b4bbc6"
 COLUMN_INCHES, ROW_INCHES, LETTER_INCHES = 0.34, 0.36, 0.085
+_NAMES = {"RZZ": "ZZ", "CNOT": "CX"}
 WIDTHS = {"RX": 1.7, "RY": 1.7, "RZ": 1.7, "ZZ": 0.8, "CX": 0.55, "M": 1.5}
 
 
-class Gate(NamedTuple):
-    """A gate, or what belongs together in one box: `kind` of WIDTHS, its qubits, whether it changes any output."""
+class Symbol(NamedTuple):
+    """A gate, or what belongs together in one box: `kind` of WIDTHS, its qubits, whether it changes any output.
+
+    `repeated` where it stands for three equal rotations in a row.
+    """
 
     kind: str
     qubits: tuple[int, ...]
     live: bool
+    repeated: bool = False
 
 
 def draw_circuit(circuit: CircuitConfig, classes: int, path: Path) -> None:
@@ -64,7 +69,7 @@ def render_text(circuit: CircuitConfig, classes: int, width: int | None = None) 
     return "\n\n".join("\n".join(lines) for lines in [*blocks, textwrap.wrap(legend, width or 120)]) + "\n"
 
 
-def _render_column(column: list[Gate], qubits: int) -> list[str]:
+def _render_column(column: list[Symbol], qubits: int) -> list[str]:
     """What stands on each qubit's line, all of one width."""
     marks = {"ZZ": ("■", "■", "□"), "CX": ("●", "⊕", "○")}
     cells = ["─" * (1 if column[0].kind in marks else 2)] * qubits
@@ -81,46 +86,41 @@ def _render_column(column: list[Gate], qubits: int) -> list[str]:
     return cells
 
 
-def _columns(circuit: CircuitConfig, classes: int) -> Iterator[list[Gate]]:
-    """The circuit from left to right; gates of one column have no qubit in common."""
-    cone, cnots = find_light_cone(circuit, classes), find_live_cnots(circuit, classes)
-    qubits, pairs = range(circuit.qubits), neighbours(circuit)
-    yield [Gate("RX", (qubit,), bool(cone.encoding[qubit])) for qubit in qubits]
-    for layer in range(circuit.layers):
-        yield [Gate("RY", (qubit,), bool(cone.ry[layer, qubit].any())) for qubit in qubits]
-        couplings = [Gate("ZZ", pair, bool(live)) for pair, live in zip(pairs, cone.rzz[layer], strict=True)]
-        chain = couplings[: circuit.qubits - 1]
-        # RZZs commute: every second one stands in the same column.
-        yield from (column for column in (chain[::2], chain[1::2], couplings[circuit.qubits - 1 :]) if column)
-        yield [Gate("RZ", (qubit,), bool(cone.rz[layer, qubit].any())) for qubit in qubits]
-        yield from ([Gate("CX", pair, bool(live))] for pair, live in zip(pairs, cnots[layer], strict=True))
-    yield [Gate("M", (wire,), True) for wire in measured_wires(circuit, classes)]
+def _columns(circuit: CircuitConfig, classes: int) -> Iterator[list[Symbol]]:
+    """The circuit from left to right; gates of one column neither share a qubit nor cross each other's lines."""
+    tied = replace(circuit, rotations="tied")
+    repeated = repeated_arrays(circuit) if circuit.rotations == "triple" else []
+    symbols = [
+        Symbol(
+            _NAMES.get(gate.kind, gate.kind),
+            gate.wires,
+            live,
+            gate.parameter is not None and gate.parameter.array in repeated,
+        )
+        for gate, live in zip(list_gates(tied), find_live_gates(tied, classes), strict=True)
+    ]
+    for kind, run in groupby(symbols, key=lambda symbol: symbol.kind):
+        yield from _place(list(run), commute=kind != "CX")
+    yield [Symbol("M", (wire,), True) for wire in measured_wires(circuit, classes)]
 
 
-def find_live_cnots(circuit: CircuitConfig, classes: int) -> Bool[np.ndarray, "layers pairs"]:
-    """The CNOTs without which an output could be another.
-
-    As in lightcone.py, but gate by gate: an operator that is moved back in time past a CNOT stays what it is, unless it
-    may have an X (or Y) factor on the control or a Z (or Y) factor on the target.
-    """
-    pairs = neighbours(circuit)
-    live = np.zeros((circuit.layers, len(pairs)), bool)
-    x: set[int] = set()
-    z = set(measured_wires(circuit, classes))
-    for layer in reversed(range(circuit.layers)):
-        for index, (control, target) in reversed(list(enumerate(pairs))):
-            live[layer, index] = control in x or target in z
-            if control in x:
-                x.add(target)
-            if target in z:
-                z.add(control)
-        coupled = {qubit for pair in pairs if x & set(pair) for qubit in pair}
-        x = x | z | coupled  # RZ and RZZ make Z of X, and RY either of the other.
-        z = set(x)
-    return live
+def _place(run: Sequence[Symbol], commute: bool) -> list[list[Symbol]]:
+    """Gates of one kind in the first column that has room; where they do not commute, behind all that they touch."""
+    columns: list[list[Symbol]] = []
+    for symbol in run:
+        taken = [k for k, column in enumerate(columns) if any(_overlap(symbol, other) for other in column)]
+        free = [k for k in range(len(columns) + 1) if k not in taken] if commute else [max(taken, default=-1) + 1]
+        if free[0] == len(columns):
+            columns.append([])
+        columns[free[0]].append(symbol)
+    return columns
 
 
-def _save_picture(columns: list[list[Gate]], circuit: CircuitConfig, path: Path, kind: str) -> None:
+def _overlap(one: Symbol, other: Symbol) -> bool:
+    return max(min(one.qubits), min(other.qubits)) <= min(max(one.qubits), max(other.qubits))
+
+
+def _save_picture(columns: list[list[Symbol]], circuit: CircuitConfig, path: Path, kind: str) -> None:
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -142,16 +142,16 @@ def _save_picture(columns: list[list[Gate]], circuit: CircuitConfig, path: Path,
         for column in columns:
             middle = left + WIDTHS[column[0].kind] / 2
             for gate in column:
-                _draw_gate(axes, gate, middle, circuit)
+                _draw_gate(axes, gate, middle)
             left += WIDTHS[column[0].kind]
         axes.text(-0.3, circuit.qubits, "\n".join(caption), fontsize=9, va="top", color="#333333")
         figure.savefig(path, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else {"Software": None})
 
 
-def _draw_gate(axes: Any, gate: Gate, x: float, circuit: CircuitConfig) -> None:
+def _draw_gate(axes: Any, gate: Symbol, x: float) -> None:
     color = LIVE if gate.live else DEAD
     if len(gate.qubits) == 1:
-        repeats = "³" if circuit.rotations == "triple" and gate.kind in {"RY", "RZ"} else ""
+        repeats = "³" if gate.repeated else ""
         box = {"boxstyle": "square,pad=0.28", "facecolor": "white", "edgecolor": color, "linewidth": 1}
         axes.text(
             x,

@@ -6,7 +6,8 @@ standard gates of OpenQASM 3 have none, and not every reader of OpenQASM 2 knows
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -14,7 +15,8 @@ import numpy as np
 from jaxtyping import Float
 
 from student_jax.checkpoint import Checkpoint
-from student_jax.circuit.qnode import Angles, measured_wires, neighbours
+from student_jax.circuit.gates import list_gates, sum_rotations
+from student_jax.circuit.notation import INPUT, Gate, measured_wires
 from student_jax.config import CircuitConfig
 from student_jax.model import Parameters
 from teacher_cache.errors import UserError
@@ -53,13 +55,13 @@ def export_student(checkpoint: Checkpoint, features: Float[np.ndarray, " dimensi
     return "".join(f"// {comment}\n" for comment in comments) + program
 
 
-def export_qasm(circuit: CircuitConfig, classes: int, angles: Angles, z: Sequence[float] | None, version: int) -> str:
+def export_qasm(circuit: CircuitConfig, classes: int, angles: Any, z: Sequence[float] | None, version: int) -> str:
     """The circuit as an OpenQASM program that measures the readout's qubits, in order, into c[0], c[1], ...
 
     Args:
         circuit: which circuit.
         classes: number of classes; only readout `first` depends on it.
-        angles: the trained angles, in arrays of NumPy or JAX.
+        angles: the ansatz's Angles, in arrays of NumPy or JAX.
         z: the encoding's angle of every qubit, in radians; None for named inputs z0, z1, ... (version 3 alone).
         version: 2 or 3.
 
@@ -80,26 +82,23 @@ def export_qasm(circuit: CircuitConfig, classes: int, angles: Angles, z: Sequenc
     if z is None:
         # Inputs come before all statements that use them; the standard asks for no other place.
         lines += [f"input float[64] z{qubit};" for qubit in range(circuit.qubits)]
-    encoding = [f"z{qubit}" if z is None else _number(z[qubit]) for qubit in range(circuit.qubits)]
-    lines += [f"rx({angle}) q[{qubit}];" for qubit, angle in enumerate(encoding)]
-    for ry, rzz, rz in zip(*(np.asarray(part, np.float64) for part in angles), strict=True):
-        lines += _write_layer(circuit, ry.sum(axis=-1), rzz, rz.sum(axis=-1))
+    inputs = [f"z{qubit}" if z is None else _number(z[qubit]) for qubit in range(circuit.qubits)]
+    tied = sum_rotations(circuit, jax.tree.map(lambda array: np.asarray(array, np.float64), angles))
+    for gate in list_gates(replace(circuit, rotations="tied")):
+        lines += _write_gate(gate, inputs, tied)
     lines += [MEASURE[version].format(wire=wire, bit=bit) for bit, wire in enumerate(wires)]
     return "\n".join(lines) + "\n"
 
 
-def _write_layer(circuit: CircuitConfig, ry: np.ndarray, rzz: np.ndarray, rz: np.ndarray) -> Iterator[str]:
-    pairs = neighbours(circuit)
-    for qubit, angle in enumerate(ry):
-        yield f"ry({_number(angle)}) q[{qubit}];"
-    for (first, second), angle in zip(pairs, rzz, strict=True):
-        yield f"cx q[{first}], q[{second}];"
-        yield f"rz({_number(angle)}) q[{second}];"
-        yield f"cx q[{first}], q[{second}];"
-    for qubit, angle in enumerate(rz):
-        yield f"rz({_number(angle)}) q[{qubit}];"
-    for control, target in pairs:
-        yield f"cx q[{control}], q[{target}];"
+def _write_gate(gate: Gate, inputs: Sequence[str], angles: Any) -> list[str]:
+    first, last = gate.wires[0], gate.wires[-1]
+    if gate.parameter is None:
+        return [f"cx q[{first}], q[{last}];"]
+    array, place = gate.parameter
+    angle = inputs[place[0]] if array == INPUT else _number(getattr(angles, array)[place])
+    if gate.kind == "RZZ":
+        return [f"cx q[{first}], q[{last}];", f"rz({angle}) q[{last}];", f"cx q[{first}], q[{last}];"]
+    return [f"{gate.kind.lower()}({angle}) q[{first}];"]
 
 
 def _number(value: Any) -> str:

@@ -21,11 +21,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from student_jax.circuit.qnode import Angles, angle_shapes, measured_wires
+from student_jax.circuit.gates import angle_shapes
+from student_jax.circuit.layers import Angles
+from student_jax.circuit.notation import measured_wires
 from student_jax.config import CircuitConfig
 from student_jax.devices import map_students
 from student_jax.engines import build_engine
-from student_jax.engines.blocks import group_sizes
+from student_jax.engines.fused_matrices import group_sizes
 from tests.benchmarks.peers_student import PEERS
 
 OUTPUT = Path("build/bench/student.json")
@@ -51,7 +53,7 @@ def make_arguments(circuit: CircuitConfig, classes: int, batch: int) -> tuple[An
     def draw(*shape: int) -> Any:
         return jnp.asarray(random.normal(size=shape) / 2, jnp.float32)
 
-    angles = Angles(*(draw(*shape) for shape in angle_shapes(circuit)))
+    angles = Angles(*(draw(*shape) for shape in angle_shapes(circuit).values()))
     return (draw(batch, circuit.qubits), angles, draw(outputs, classes)), jnp.eye(classes)[
         random.integers(classes, size=batch)
     ]

@@ -13,7 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from student_jax.circuit.qnode import Angles, build_qnode, measured_wires, neighbours, sum_rotations
+from student_jax.circuit.gates import sum_rotations
+from student_jax.circuit.layers import Angles
+from student_jax.circuit.notation import measured_wires, neighbours
+from student_jax.circuit.qnode import build_qnode
 from student_jax.config import CircuitConfig
 from student_jax.engines import build_engine
 
@@ -28,7 +31,7 @@ def default_broadcast(circuit: CircuitConfig, classes: int) -> Any:
 
 def default_vmap(circuit: CircuitConfig, classes: int) -> Any:
     qnode = build_qnode(replace(circuit, rotations="tied"), classes)
-    return jax.vmap(lambda z, angles: jnp.stack(qnode(z, sum_rotations(angles))), in_axes=(0, None))
+    return jax.vmap(lambda z, angles: jnp.stack(qnode(z, sum_rotations(circuit, angles))), in_axes=(0, None))
 
 
 def lightning(circuit: CircuitConfig, classes: int) -> Any:
@@ -66,7 +69,7 @@ def tensorcircuit_cone(circuit: CircuitConfig, classes: int) -> Any:
 
 
 def _tensorcircuit_gates(made: Any, circuit: CircuitConfig, z: Any, angles: Angles) -> Any:
-    ry, rzz, rz = sum_rotations(angles)
+    ry, rzz, rz = sum_rotations(circuit, angles)
     for qubit in range(circuit.qubits):
         made.rx(qubit, theta=z[qubit])
     for layer in range(circuit.layers):
@@ -107,7 +110,7 @@ def mindquantum(circuit: CircuitConfig, classes: int) -> Any:
     evaluate = simulator.get_expectation_with_grad(hams, whole)
 
     def run(z: np.ndarray, angles: Angles, pull: Any) -> tuple[Any, np.ndarray, np.ndarray]:
-        ry, rzz, rz = (np.asarray(a) for a in sum_rotations(angles))
+        ry, rzz, rz = (np.asarray(a) for a in sum_rotations(circuit, angles))
         weights = np.concatenate([ry[..., 0], rzz, rz[..., 0]], axis=1).ravel()
         values, dz, dangles = evaluate(np.asarray(z), weights)
         loss, cotangents = pull(values.real.astype(np.float32))

@@ -2,14 +2,17 @@ import numpy as np
 import pennylane as qml
 import pytest
 
-from student_jax.circuit.qnode import Angles, angle_shapes, apply_gates, build_qnode, measured_wires, neighbours
+from student_jax.circuit.gates import angle_shapes
+from student_jax.circuit.layers import Angles
+from student_jax.circuit.notation import measured_wires, neighbours
+from student_jax.circuit.qnode import apply_gates, build_qnode
 from student_jax.config import CircuitConfig
 from teacher_cache.errors import UserError
 
 
 def make_angles(circuit):
     """Every angle another number."""
-    shapes = angle_shapes(circuit)
+    shapes = angle_shapes(circuit).values()
     stops = np.cumsum([np.prod(shape) for shape in shapes])
     return Angles(
         *(np.arange(stop - np.prod(shape), stop).reshape(shape) for stop, shape in zip(stops, shapes, strict=True))
@@ -18,10 +21,10 @@ def make_angles(circuit):
 
 def test_paper_size_has_304_angles():
     """By hand, p = 4, n = 11: 4 (33 RY + 10 RZZ + 33 RZ) = 304; one angle instead of three leaves 4 (11 + 10 + 11)."""
-    shapes = angle_shapes(CircuitConfig())
+    shapes = angle_shapes(CircuitConfig()).values()
     assert sum(np.prod(shape) for shape in shapes) == 304
-    assert sum(np.prod(shape) for shape in angle_shapes(CircuitConfig(rotations="tied"))) == 128
-    assert angle_shapes(CircuitConfig(entanglement="ring")).rzz == (4, 11)
+    assert sum(np.prod(shape) for shape in angle_shapes(CircuitConfig(rotations="tied")).values()) == 128
+    assert angle_shapes(CircuitConfig(entanglement="ring"))["rzz"] == (4, 11)
 
 
 def test_gates_come_in_the_stated_order():
@@ -67,7 +70,7 @@ def test_readout_names_its_qubits(readout, wires):
 
 def test_no_rotation_at_all_leaves_all_qubits_up():
     circuit = CircuitConfig(qubits=3, layers=2, entanglement="ring")
-    angles = Angles(*map(np.zeros, angle_shapes(circuit)))
+    angles = Angles(*map(np.zeros, angle_shapes(circuit).values()))
     np.testing.assert_allclose(build_qnode(circuit, 2)(np.zeros(3), angles), 1)
 
 

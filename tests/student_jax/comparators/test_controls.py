@@ -5,7 +5,7 @@ import numpy as np
 import pennylane as qml
 import pytest
 
-from student_jax.circuit.qnode import Angles
+from student_jax.circuit.layers import Angles
 from student_jax.comparators.controls import CONTROLS, build_control
 from student_jax.config import CircuitConfig, StudentConfig
 from student_jax.data.dataset import Split

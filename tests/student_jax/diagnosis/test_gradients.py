@@ -2,7 +2,9 @@ import numpy as np
 import pennylane as qml
 import pytest
 
-from student_jax.circuit.qnode import Angles, angle_shapes, build_qnode
+from student_jax.circuit.gates import angle_shapes
+from student_jax.circuit.layers import Angles
+from student_jax.circuit.qnode import build_qnode
 from student_jax.config import CircuitConfig
 from student_jax.diagnosis.gradients import measure_gradient_variance
 
@@ -25,7 +27,7 @@ def test_derivatives_are_the_qnodes(settings):
     random = np.random.default_rng(0)
     z, ry, rzz, rz = (
         random.uniform(-np.pi, np.pi, (4, *shape)).astype(np.float32)
-        for shape in ((1, circuit.qubits), *angle_shapes(circuit))
+        for shape in ((1, circuit.qubits), *angle_shapes(circuit).values())
     )
     qnode = build_qnode(circuit, 2)
 

@@ -7,7 +7,8 @@ import numpy as np
 import pennylane as qml
 import pytest
 
-from student_jax.circuit.qnode import Angles, angle_shapes, apply_gates, sum_rotations
+from student_jax.circuit.gates import fill_angles, sum_rotations
+from student_jax.circuit.qnode import apply_gates
 from student_jax.config import CircuitConfig
 from student_jax.diagnosis.noise import build_noisy_probabilities, count_locations, move_errors, sample_errors
 from student_jax.diagnosis.probabilities import build_probabilities
@@ -15,13 +16,14 @@ from student_jax.diagnosis.probabilities import build_probabilities
 CIRCUITS = [
     CircuitConfig(qubits=3, layers=2, rotations="tied"),
     CircuitConfig(qubits=3, layers=2, entanglement="ring", rotations="tied"),
+    CircuitConfig(qubits=3, layers=2, ansatz="reupload", rotations="tied"),
 ]
 PAULIS = (None, qml.X, qml.Y, qml.Z)
 
 
 def draw(circuit, seed=0):
     random = np.random.default_rng(seed)
-    return random.normal(size=circuit.qubits), Angles(*(random.normal(size=s) for s in angle_shapes(circuit)))
+    return random.normal(size=circuit.qubits), fill_angles(circuit, lambda shape: random.normal(size=shape))
 
 
 def in_float32(*arrays):
@@ -53,13 +55,12 @@ def test_an_error_moved_to_the_end_is_the_error_where_it_was(circuit):
     errors = np.zeros((len(cases), locations), int)
     for run, (place, error) in enumerate(cases):
         errors[run, place] = error
-    *signs, flips = move_errors(circuit, errors)
+    signs, flips = move_errors(circuit, errors)
     strings = np.arange(2**circuit.qubits)
     with jax.enable_x64(True):
         simulate = jax.jit(build_probabilities(circuit))
         for run, error in enumerate(errors):
-            signed = Angles(*(part * sign[run] for part, sign in zip(angles, signs, strict=True)))
-            found = np.asarray(simulate(z[None], signed))[strings ^ flips[run], 0]
+            found = np.asarray(simulate(z[None], angles, signs[run].astype(float)))[strings ^ flips[run], 0]
             remaining = iter(error)
 
             def insert(wire, remaining=remaining):
@@ -77,14 +78,14 @@ def test_the_average_is_a_density_matrixs(probability):
     mixed = run_pennylane(
         CIRCUITS[0],
         z,
-        sum_rotations(angles),
+        sum_rotations(circuit, angles),
         lambda wire: qml.DepolarizingChannel(probability, wires=wire),
         "default.mixed",
     )
     noisy = build_noisy_probabilities(circuit, 4000)
     found = noisy(*in_float32(z[None], angles), probability, np.random.default_rng(1))
     np.testing.assert_allclose(found[:, 0], mixed, rtol=0, atol=0.02)
-    clean = run_pennylane(CIRCUITS[0], z, sum_rotations(angles), lambda wire: None)
+    clean = run_pennylane(CIRCUITS[0], z, sum_rotations(circuit, angles), lambda wire: None)
     assert abs(mixed - clean).max() > (0.02 if probability > 0.01 else 0.001)
 
 

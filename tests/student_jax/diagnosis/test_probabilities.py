@@ -3,15 +3,17 @@ import numpy as np
 import pennylane as qml
 import pytest
 
-from student_jax.circuit.qnode import Angles, angle_shapes, apply_gates
+from student_jax.circuit.gates import fill_angles
+from student_jax.circuit.notation import index_bits
+from student_jax.circuit.qnode import apply_gates
 from student_jax.config import CircuitConfig
 from student_jax.diagnosis.probabilities import build_probabilities
-from student_jax.engines.blocks import index_bits
 
 CIRCUITS = [
     CircuitConfig(qubits=2, layers=1),
     CircuitConfig(qubits=5, layers=3),
     CircuitConfig(qubits=4, layers=2, entanglement="ring", rotations="tied"),
+    CircuitConfig(qubits=3, layers=3, ansatz="reupload", entanglement="ring"),
 ]
 
 
@@ -24,7 +26,7 @@ def test_probabilities_are_the_qnodes(circuit):
     random = np.random.default_rng(0)
     z, angles = (
         random.normal(size=(3, circuit.qubits)),
-        Angles(*(random.normal(size=s) for s in angle_shapes(circuit))),
+        fill_angles(circuit, lambda shape: random.normal(size=shape)),
     )
 
     @qml.qnode(qml.device("default.qubit", wires=circuit.qubits))

@@ -10,7 +10,9 @@ import numpy as np
 import pennylane as qml
 import pytest
 
-from student_jax.circuit.qnode import Angles, angle_shapes, build_qnode
+from student_jax.circuit.gates import angle_shapes
+from student_jax.circuit.layers import Angles
+from student_jax.circuit.qnode import build_qnode
 from student_jax.config import CircuitConfig
 from student_jax.engines import build_engine, choose_engine
 from teacher_cache.errors import UserError
@@ -36,7 +38,7 @@ def make_circuit(qubits, layers, entanglement, readout, rotations):
 def draw_arguments(circuit, seed=0):
     random = np.random.default_rng(seed)
     z = random.uniform(-2, 2, (BATCH, circuit.qubits))
-    return z, Angles(*(random.uniform(-2, 2, shape) for shape in angle_shapes(circuit)))
+    return z, Angles(*(random.uniform(-2, 2, shape) for shape in angle_shapes(circuit).values()))
 
 
 def weigh(values):
@@ -107,7 +109,7 @@ def test_one_layer_is_a_product_of_cosines():
     circuit = CircuitConfig(qubits=7, layers=1)
     random = np.random.default_rng(1)
     z = random.normal(size=(5, circuit.qubits))
-    angles = Angles(*(random.normal(size=shape) for shape in angle_shapes(circuit)))
+    angles = Angles(*(random.normal(size=shape) for shape in angle_shapes(circuit).values()))
     with jax.enable_x64(True):
         values = jax.jit(build_engine("fused", circuit, 2, "float64"))(z, angles)
     expected = np.cumprod(np.cos(angles.ry[0].sum(axis=-1)) * np.cos(z), axis=1)
@@ -222,7 +224,7 @@ def test_missing_cuda_libraries_are_named(monkeypatch):
 )
 def test_wrong_shapes_are_refused(z, field, message):
     circuit = CircuitConfig(qubits=3, layers=1)
-    angles = Angles(*map(jnp.zeros, angle_shapes(circuit)))
+    angles = Angles(*map(jnp.zeros, angle_shapes(circuit).values()))
     if field:
         angles = angles._replace(**{field: jnp.zeros((1, 1))})
     with pytest.raises(ValueError, match=message):

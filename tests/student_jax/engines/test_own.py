@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from student_jax.checkpoint import load_checkpoint, save_student
-from student_jax.circuit.qnode import Angles
+from student_jax.circuit.layers import Angles
 from student_jax.comparators.controls import build_control
 from student_jax.config import CircuitConfig, EmbedConfig, StudentConfig
 from student_jax.data.dataset import Split

@@ -1,12 +1,9 @@
 import xml.etree.ElementTree as ElementTree
 
-import numpy as np
-import pennylane as qml
 import pytest
 
-from student_jax.circuit.qnode import Angles, angle_shapes, apply_gates
 from student_jax.config import CircuitConfig
-from student_jax.export.drawing import DEAD, LIVE, draw_circuit, find_live_cnots, render_text
+from student_jax.export.drawing import DEAD, LIVE, draw_circuit, render_text
 from teacher_cache.errors import UserError
 
 
@@ -39,32 +36,12 @@ def test_text_is_cut_into_blocks_that_fit():
     assert joined == render_text(circuit, 2).splitlines()[:3]
 
 
-@pytest.mark.parametrize("entanglement", ["chain", "ring"])
-def test_outputs_do_not_need_dead_cnots(entanglement):
-    """The QNode without them has the same values; without a live one it has others."""
-    circuit = CircuitConfig(qubits=6, layers=2, readout="first", rotations="tied", entanglement=entanglement)
-    live = find_live_cnots(circuit, 2)
-    assert live.all() == (entanglement == "ring")  # a ring has no cone
-    random = np.random.default_rng(0)
-    z, angles = random.normal(size=6), Angles(*(random.normal(size=shape) for shape in angle_shapes(circuit)))
-
-    def run(kept):
-        with qml.queuing.AnnotatedQueue() as queue:
-            apply_gates(circuit, z, angles)
-        gates, index = [], 0
-        for gate in qml.tape.QuantumScript.from_queue(queue).operations:
-            if gate.name != "CNOT" or kept.flat[index]:
-                gates.append(gate)
-            index += gate.name == "CNOT"
-        tape = qml.tape.QuantumScript(gates, [qml.expval(qml.Z(wire)) for wire in range(2)])
-        return np.array(qml.execute([tape], qml.device("default.qubit", wires=6))[0])
-
-    values = run(np.ones_like(live))
-    np.testing.assert_allclose(run(live), values, rtol=0, atol=1e-12)
-    for place in zip(*np.nonzero(live), strict=True):
-        kept = live.copy()
-        kept[place] = False
-        assert abs(run(kept) - values).max() > 1e-6
+def test_re_uploading_repeats_the_encoding():
+    """By hand: nothing is dead before the last CNOTs, and the last layer's rotations do not commute with them."""
+    assert render_text(CircuitConfig(qubits=2, layers=2, ansatz="reupload"), 2).splitlines()[:2] == [
+        "q0 ─RX─RZ─RY─●─RX─RZ─RY─●─M─",
+        "q1 ─RX─RZ─RY─⊕─RX─RZ─RY─⊕─M─",
+    ]
 
 
 def test_a_ring_crosses_the_wires_between():

@@ -16,7 +16,9 @@ from qiskit.quantum_info import Pauli, Statevector
 from scipy.special import softmax
 
 from student_jax.checkpoint import Checkpoint, Description
-from student_jax.circuit.qnode import Angles, angle_shapes, build_qnode
+from student_jax.circuit.gates import fill_angles
+from student_jax.circuit.layers import Angles
+from student_jax.circuit.qnode import build_qnode
 from student_jax.comparators.predictions import predict_splits
 from student_jax.config import CircuitConfig, StudentConfig
 from student_jax.data.dataset import Split
@@ -64,12 +66,13 @@ def run_qasm(text, inputs=()):
 
 def draw(circuit):
     random = np.random.default_rng(0)
-    return random.normal(size=circuit.qubits), Angles(*(random.normal(size=s) for s in angle_shapes(circuit)))
+    return random.normal(size=circuit.qubits), fill_angles(circuit, lambda shape: random.normal(size=shape))
 
 
 CIRCUITS = [
     CircuitConfig(qubits=4, layers=2),
     CircuitConfig(qubits=5, layers=3, entanglement="ring", rotations="tied", readout="first"),
+    CircuitConfig(qubits=3, layers=2, ansatz="reupload"),
 ]
 
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from student_jax.engines.blocks import Factors
+from student_jax.engines.fused_matrices import Factors
 
 State = Float[Array, "rows batch"]
 

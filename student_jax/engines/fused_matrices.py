@@ -26,6 +26,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, DTypeLike, Float
 
+from student_jax.circuit.notation import index_bits
+
 QUARTER_TURN = np.array([[0, -1], [1, 0]])  # multiplication by i
 
 
@@ -46,11 +48,6 @@ def group_sizes(qubits: int) -> tuple[int, ...]:
     before = qubits - last
     count = -(-before // 4)
     return (*(before // count + (i < before % count) for i in range(count)), last)
-
-
-def index_bits(qubits: int) -> np.ndarray:
-    """The bits of 0 ... 2**qubits - 1, first qubit first: shape (2**qubits, qubits)."""
-    return (np.arange(2**qubits)[:, None] >> np.arange(qubits)[::-1]) & 1
 
 
 def rotation_matrices(thetas: Float[Array, "layers qubits"]) -> Float[Array, "layers to from"]:
