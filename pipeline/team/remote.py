@@ -146,7 +146,8 @@ def pull_outs(repo: Repo, outs: Iterable[Output]) -> None:
         UserError: no remote, no room, or an object that was never pushed or is damaged.
     """
     absent = [out for out in outs if out.status()]
-    targets = [out.def_path for out in absent]
+    # `inputs` alone would be the stage of that name, beside which DVC forgets other targets.
+    targets = [f"./{out.def_path}" for out in absent]
     if uncached := [out for out in absent if out.changed_cache()]:
         remote = open_remote(repo)
         _require_space(repo, uncached)
