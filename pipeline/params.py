@@ -1,7 +1,7 @@
 """A block of params.yaml -> the frozen dataclass that describes it.
 
 In: the path of params.yaml, a dotted key.  Out: read_block(), read_over(), read_seed(), read_active(),
-read_baselines(), read_yaml(), parse().
+read_comparators(), read_yaml(), parse().
 Imports: pydantic, ruamel.yaml.
 
 A stage reads its own block alone, so that a new key of another stage's block leaves it as it is. An unknown key, a
@@ -45,14 +45,17 @@ def read_block(key: str, kind: Any, path: Path = PARAMS) -> Any:
     return parse(content, kind, key, path)
 
 
-def read_over(shared: str, key: str, kind: Any, path: Path = PARAMS) -> Any:
+def read_over(shared: str, key: str, kind: Any, shared_kind: Any, path: Path = PARAMS) -> Any:
     """The mapping at `key` laid over the one at `shared`, which holds for all its neighbours, checked as a `kind`.
+
+    What is at `shared` is checked as a `shared_kind`, and is nothing to a `kind` that does not extend that.
 
     Raises:
         UserError: as `read_block`.
     """
-    blocks = [read_block(place, dict[str, Any], path) for place in (shared, key)]
-    return parse({**blocks[0], **blocks[1]}, kind, key, path)
+    common, own = (read_block(place, dict[str, Any], path) for place in (shared, key))
+    parse(common, shared_kind, shared, path)
+    return parse({**common, **own} if issubclass(kind, shared_kind) else own, kind, key, path)
 
 
 def read_seed(path: Path = PARAMS) -> int:
@@ -65,10 +68,9 @@ def read_active(path: Path = PARAMS) -> tuple[list[str], list[str]]:
     return read_block("tasks", Names, path), read_block("teachers", Names, path)
 
 
-def read_baselines(path: Path = PARAMS) -> list[str]:
-    """The names of the rivals that are trained beside every student."""
-    found: list[str] = read_block("baselines", list[Name], path)
-    return found
+def read_comparators(path: Path = PARAMS) -> list[str]:
+    """The names of what is trained beside every student: what reads features, then what reads texts."""
+    return [*read_block("comparators", list[Name], path), *read_block("text_comparators", list[Name], path)]
 
 
 def read_yaml(path: Path) -> Any:

@@ -26,6 +26,7 @@ from student_jax.config import StudentConfig
 from student_jax.data.features import link_embedder
 from student_jax.model import Parameters, initialise_parameters, name_arrays
 from student_jax.training.best_epochs import EpochResult, Training
+from student_jax.tunable import Tuning
 from teacher_cache.errors import UserError
 from teacher_cache.publish import publish_file
 from teacher_cache.sealed import read_sealed, write_sealed
@@ -42,7 +43,8 @@ class Description:
 
     `origin` is what the student was made from, as who trained it knows it: task, teacher, fingerprints; `embedder` is
     the SHA-256 of its embedder.json. `seeds` and `best_epochs` belong to the parameters' leading axis; `selected` is
-    the index of the best seed on `validation`.
+    the index of the best seed on `validation`. `config` is the setting that `tuning` chose, which students of version
+    0.1 do not have.
     """
 
     labels: Annotated[list[str], Field(min_length=2)]
@@ -54,6 +56,7 @@ class Description:
     seconds_per_epoch: Annotated[float, Field(ge=0)]
     embedder: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     origin: dict[str, str]
+    tuning: Tuning | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ def save_student(
     labels: Sequence[str],
     embedder: Path,
     origin: Mapping[str, str],
+    tuning: Tuning | None = None,
 ) -> None:
     """Write all that a student is into the existing `folder`: checkpoint, curves, embedder.
 
@@ -87,6 +91,7 @@ def save_student(
         labels: class names in class order.
         embedder: the folder of the embedder that made its features.
         origin: what it was made from: task, teacher, fingerprints.
+        tuning: the settings that were tried.
     """
     description = Description(
         labels=list(labels),
@@ -98,6 +103,7 @@ def save_student(
         seconds_per_epoch=training.seconds_per_epoch,
         embedder=link_embedder(embedder, folder),
         origin=dict(origin),
+        tuning=tuning,
     )
     save_checkpoint(Checkpoint(description, training.parameters), folder)
     write_curves(folder / CURVES, training.curves)

@@ -6,10 +6,11 @@ In: nothing.  Out: EmbedConfig, TrainingConfig, StudentConfig and their parts.  
 from dataclasses import field
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+from student_jax.tunable import STRICT, Tunable
+
 Positive = Annotated[float, Field(gt=0)]
 EngineName = Literal["auto", "fused", "default.qubit", "lightning.qubit", "lightning.gpu"]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -84,22 +85,6 @@ class LossConfig:
     temperature: Positive = 1.0
 
 
-Control = Literal["linear", "mlp", "no_entanglement", "frozen_circuit"]
-Term = Literal["ce", "kl", "js"]
-
-
-@dataclass(frozen=True, config=STRICT)
-class EvaluateConfig:
-    """What the student is measured against besides its teacher (block `evaluate`).
-
-    `controls`: other models, see student_jax/comparators/controls.py.
-    `losses`: the same student, trained with one term of its loss alone.
-    """
-
-    controls: list[Control] = field(default_factory=lambda: ["linear", "mlp", "no_entanglement", "frozen_circuit"])
-    losses: list[Term] = field(default_factory=list)
-
-
 @dataclass(frozen=True, config=STRICT)
 class TrainingConfig:
     """How anything is trained, the student or what it is measured against; of what is trained it says nothing.
@@ -125,10 +110,10 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class StudentConfig(TrainingConfig):
+class StudentConfig(TrainingConfig, Tunable):
     """A student and its training (block `student`).
 
-    `encoding_scale` and `angle_scale` are those of its initial values, in radians.
+    `encoding_scale` and `angle_scale` are those of its initial values, in radians. `grid` has other values to try.
     """
 
     circuit: CircuitConfig = field(default_factory=CircuitConfig)

@@ -1,7 +1,7 @@
 """The quantum student: features -> angles of the encoding -> expectation values -> scores.
 
 In: StudentConfig, numbers of features and classes.  Out: Model, Parameters, Score, build_model(),
-build_scorer(), time_scoring(), convert_floats(), count_trainable().
+resolve_engine(), build_scorer(), time_scoring(), convert_floats(), count_trainable().
 Imports: jax, numpy.
 """
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import jax
 import numpy as np
@@ -18,11 +18,11 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
 from student_jax.circuit.gates import count_outputs, fill_angles, repeated_arrays, sum_rotations
-from student_jax.config import StudentConfig
+from student_jax.config import EngineName, StudentConfig
 from student_jax.data.dataset import Split
 from student_jax.data.stored import StoredValues
 from student_jax.devices import ROWS, map_students, share_rows
-from student_jax.engines import Engine, build_engine
+from student_jax.engines import Engine, build_engine, choose_engine
 
 # (parameters of all seeds, features (rows, dimensions)) -> scores (seeds, rows, classes)
 Score: TypeAlias = Callable[[Any, np.ndarray | StoredValues], np.ndarray]
@@ -78,6 +78,15 @@ def build_model(config: StudentConfig, dimensions: int, classes: int) -> Model:
     with jax.enable_x64(config.precision == "float64"):
         engine = build_engine(config.engine, config.circuit, classes, config.precision)
     return assemble_model(engine, config, dimensions, classes)
+
+
+def resolve_engine(config: StudentConfig, classes: int) -> StudentConfig:
+    """`config` with an engine's name where it says `auto`: measured once, so that all that comes after it uses one."""
+    if config.engine != "auto" or config.circuit.file is not None:
+        return config
+    with jax.enable_x64(config.precision == "float64"):
+        name = choose_engine(config.circuit, classes, config.precision)
+        return replace(config, engine=cast(EngineName, name))
 
 
 def assemble_model(engine: Engine, config: StudentConfig, dimensions: int, classes: int) -> Model:

@@ -16,6 +16,7 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.params import parse
 from student_jax.config import StudentConfig
+from student_jax.tunable import list_points
 from teacher_cache.errors import UserError
 
 # Each varied key with one of its values, in the user's own spelling.
@@ -59,12 +60,13 @@ def choose_points(axes: Mapping[str, Sequence[str]], count: int | None, seed: in
 
 
 def set_point(student: Mapping[str, Any], point: Point) -> StudentConfig:
-    """The block `student` of params.yaml with the values of `point`, checked as params.yaml is.
+    """The block `student` of params.yaml with the values of `point` and without its grid, checked as params.yaml is.
 
     Raises:
         UserError: an unknown key, or a value that breaks a rule.
     """
     content = deepcopy(dict(student))
+    content.pop("grid", None)
     for key, text in point.items():
         block, (*levels, last) = content, key.split(".")[1:]
         for level in levels:
@@ -79,8 +81,13 @@ def set_point(student: Mapping[str, Any], point: Point) -> StudentConfig:
 
 
 def write_command(student: Mapping[str, Any], point: Point) -> str:
-    """The `dvc exp run` line that trains the setting `point`; keys that params.yaml lacks are added with a +."""
-    words = []
+    """The `dvc exp run` line that trains the setting `point` and no other.
+
+    Keys that params.yaml lacks are added with a +; a grid, which would have other settings tried, is taken away.
+    """
+    tried = list_points(student.get("grid", {}))
+    swept = {key.removeprefix("student.") for key in point}
+    words = ["-S", shlex.quote("~student.grid")] if len(tried) > 1 or swept & tried[0].keys() else []
     for key, text in point.items():
         block: Any = student
         for level in key.split(".")[1:]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.params import read_active, read_baselines
+from pipeline.params import read_active, read_comparators
 from pipeline.report.paper.costs import tabulate_tests
 from pipeline.report.student_tables import tabulate_summary
 from pipeline.report.summaries import read_summaries
@@ -26,7 +26,7 @@ from pipeline.report.tables import format_rivals, format_students
 )
 def results(evaluations: Path, report: Path, as_json: bool) -> None:
     """Print teachers, students and rivals side by side, and the path of the report."""
-    summaries = read_summaries(evaluations, *read_active(), read_baselines())
+    summaries = read_summaries(evaluations, *read_active(), read_comparators())
     if as_json:
         tables = {"students": tabulate_summary(summaries), "rivals": tabulate_tests(summaries)}
         click.echo(json.dumps({name: table.records() for name, table in tables.items()}))

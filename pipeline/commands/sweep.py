@@ -9,8 +9,9 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache as cache_calls
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -21,12 +22,27 @@ from student_jax.config import StudentConfig
 from teacher_cache.errors import UserError
 
 if TYPE_CHECKING:
-    from student_jax.training.settings import Outcome
+    from collections.abc import Callable
+
+    from student_jax.data.dataset import Split
+    from student_jax.model import Model
+    from student_jax.training.best_epochs import Training
+    from student_jax.training.settings import Failure
 
 SHOWN = 5
 ACCURACIES = ("validation_accuracy", "test_accuracy")
 SCORES = (*ACCURACIES, "validation_loss")
 FOLDER = click.Path(path_type=Path)
+
+
+class Outcome(NamedTuple):
+    """What the seeds of one setting reached, each in its best epoch; without seeds, `problem` says why."""
+
+    validation_loss: Sequence[float] = ()
+    validation_accuracy: Sequence[float] = ()
+    test_accuracy: Sequence[float] = ()
+    parameters: int | None = None
+    problem: str = ""
 
 
 @click.command(short_help="Many settings at once, the best named")
@@ -110,20 +126,49 @@ def read_student(path: Path) -> dict[str, Any]:
 
 def train_pair(
     configs: Sequence[StudentConfig], features: Path, cache: Path, task: str, teacher: str, seed: int
-) -> "list[Outcome]":
+) -> list[Outcome]:
     """Train all settings against one teacher's cache."""
     from student_jax.compilation import keep_compiled
     from student_jax.data.dataset import open_dataset
     from student_jax.devices import use_cores
+    from student_jax.model import build_model
     from student_jax.training.settings import train_settings
 
     keep_compiled(Path("work/compiled"))
     use_cores()
-    dataset, _ = open_dataset(features, cache, task, teacher)
-    return train_settings(configs, dataset, seed, f"sweep: {task}, {teacher}")
+    dataset, manifest = open_dataset(features, cache, task, teacher)
+    dimensions, classes = dataset["train"].features.shape[1], len(manifest.labels)
+
+    @cache_calls
+    def build(config: StudentConfig) -> "Model":
+        return build_model(config, dimensions, classes)
+
+    trained = train_settings(configs, build, dataset, seed, f"sweep: {task}, {teacher}")
+    return [judge(one, config, build, dataset["test"]) for config, one in zip(configs, trained, strict=True)]
 
 
-def describe(task: str, teacher: str, number: int, point: Point, outcome: "Outcome") -> dict[str, Any]:
+def judge(
+    found: "Training | Failure", config: StudentConfig, build: "Callable[[StudentConfig], Model]", test: "Split"
+) -> Outcome:
+    """What a setting's seeds reached, each in its best epoch."""
+    import numpy as np
+
+    from student_jax.model import count_trainable
+    from student_jax.training.settings import Failure
+
+    if isinstance(found, Failure):
+        return Outcome(problem=found.problem)
+    best = found.best_results()
+    hits = found.score(found.parameters, test.features).argmax(axis=-1) == test.labels
+    return Outcome(
+        validation_loss=[row.validation_loss for row in best],
+        validation_accuracy=[row.validation_accuracy for row in best],
+        test_accuracy=np.mean(hits, axis=-1).tolist(),
+        parameters=count_trainable(build(config)),
+    )
+
+
+def describe(task: str, teacher: str, number: int, point: Point, outcome: Outcome) -> dict[str, Any]:
     """A row of the table: means over the seeds, with 95 % intervals of the accuracies."""
     row: dict[str, Any] = {"task": task, "teacher": teacher, "setting": number, **point}
     for key in ACCURACIES:

@@ -1,91 +1,75 @@
-"""All that the report tells of one task and teacher, gathered into one mapping.
+"""A student and its teacher on what nothing was trained on: the PairSummary of one task and teacher.
 
-In: dataset, manifest, checkpoint, the records of earlier stages.  Out: summarise_pair(), read_records(), find_peak(),
-write_table().
+In: dataset, manifest, the folder of a student.  Out: summarise_pair(), require_cache(), write_table().
 Imports: student_jax; no torch.
 """
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
 
-from pipeline.evaluation.scoring import Predictions, average_control, compare, score_answers
-from student_jax.checkpoint import Checkpoint
-from student_jax.comparators.predictions import predict_splits, train_control, train_terms
-from student_jax.config import EvaluateConfig
-from student_jax.data.dataset import EVALUATED, Split
-from student_jax.data.features import DESCRIPTION as EMBEDDER
+from pipeline.evaluation.predictions import predict_splits, read_embedder, sees_labels
+from pipeline.evaluation.scoring import average_scores, count_sides, score_seeds, score_teacher
+from pipeline.evaluation.summary import Epoch, PairSummary, StudentParameters
+from student_jax.checkpoint import CURVES, Checkpoint, read_curves
+from student_jax.data.dataset import Split
 from student_jax.diagnosis.live_parameters import count_parameters
 from student_jax.model import build_model, build_scorer, count_trainable, time_scoring
+from student_jax.tunable import Setting, Tuning
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import Manifest
 from teacher_cache.publish import publish_file
 
-# Stages of a task alone, and stages of a task and a teacher, in the data's order.
-TASK_STAGES = ("prepare", "embed")
-PAIR_STAGES = ("base", "finetune", "cache_teacher", "train_student")
-
 
 def summarise_pair(
-    dataset: Mapping[str, Split],
-    manifest: Manifest,
-    checkpoint: Checkpoint,
-    student: Path,
-    beside: EvaluateConfig,
-    seed: int,
-) -> tuple[dict[str, Any], np.ndarray]:
-    """Metrics of teacher, student and all `beside` it, and what the student is; and the test split's classes.
-
-    The classes are those that the selected seed gives.
+    dataset: Mapping[str, Split], manifest: Manifest, checkpoint: Checkpoint, student: Path
+) -> tuple[PairSummary, np.ndarray]:
+    """All that is told of a pair; and the probabilities (rows, classes) that the chosen seed gives the test split.
 
     Raises:
         UserError: the student was trained against another cache.
     """
     require_cache(checkpoint, manifest, student)
     description = checkpoint.description
-    config, classes = description.config, len(description.labels)
+    config, classes, chosen = description.config, len(description.labels), description.selected
     model = build_model(config, description.dimensions, classes)
-    trainable = count_trainable(model)
-    embedder = json.loads((student / EMBEDDER).read_text(encoding="utf-8"))
-    said = predict_splits(checkpoint, dataset)
-    splits = {
-        name: Predictions(said[name], softmax(dataset[name].logits, axis=1), dataset[name].labels) for name in EVALUATED
-    }
+    score, trainable = build_scorer(model, config.precision), count_trainable(model)
+    splits = predict_splits(score, checkpoint.parameters, dataset)
+    seeds = score_seeds(splits, description.seeds)
+    confusion, reliability = count_sides(splits["test"], chosen)
+    embedder = read_embedder(student)
     test = dataset["test"].features
-    summary = {
-        "task": manifest.task,
-        "teacher": manifest.teacher,
-        "labels": list(manifest.labels),
-        **compare(splits, description.seeds, description.selected, trainable),
-        "controls": {
-            name: _evaluate_control(name, checkpoint, dataset, splits["test"], seed) for name in beside.controls
-        },
-        "losses": {
-            term: score_answers(answers, splits["test"])
-            for term, answers in train_terms(beside.losses, config, dataset, seed).items()
-        },
-        "student": {
-            "config": asdict(config),
-            "embed": embedder["config"],
-            "trainable_parameters": trainable,
-            "dead_parameters": count_parameters(config, description.dimensions, classes).dead,
-            "inference_parameters": trainable + embedder["inference_parameters"],
-            "selected_seed": description.seeds[description.selected],
-            "seconds_per_epoch": description.seconds_per_epoch,
-            "engine": config.engine,
-            "inference_seconds": time_scoring(
-                build_scorer(model, config.precision), checkpoint.selected_parameters, test
-            ),
-            "inference_texts": len(test),
-        },
-    }
-    return summary, said["test"][description.selected].argmax(axis=1)
+    summary = PairSummary(
+        task=manifest.task,
+        teacher=manifest.teacher,
+        labels=list(manifest.labels),
+        parameters=StudentParameters(
+            trainable=trainable,
+            inference=trainable + embedder["inference_parameters"],
+            dead=count_parameters(config, description.dimensions, classes).dead,
+        ),
+        settings=asdict(config),
+        tuning=description.tuning or untuned(),
+        seeds=seeds,
+        selected_seed=description.seeds[chosen],
+        metrics=average_scores(seeds),
+        curves=[Epoch(**row._asdict()) for row in read_curves(student / CURVES)],
+        seconds_per_epoch=description.seconds_per_epoch,
+        inference_seconds=time_scoring(score, checkpoint.selected_parameters, test),
+        inference_texts=len(test),
+        features_saw_labels=sees_labels(embedder["config"]),
+        cache=manifest.fingerprint,
+        embed=embedder["config"],
+        engine=config.engine,
+        teacher_metrics=score_teacher(splits),
+        confusion=confusion,
+        reliability=reliability,
+    )
+    return summary, splits["test"].student[chosen]
 
 
 def require_cache(checkpoint: Checkpoint, manifest: Manifest, student: Path) -> None:
@@ -102,37 +86,9 @@ def require_cache(checkpoint: Checkpoint, manifest: Manifest, student: Path) -> 
         )
 
 
-def _evaluate_control(
-    name: str, checkpoint: Checkpoint, dataset: Mapping[str, Split], test: Predictions, seed: int
-) -> dict[str, Any]:
-    said, parameters = train_control(name, checkpoint.description.config, dataset, seed)
-    return average_control(Predictions(said, test.teacher, test.labels), parameters)
-
-
-def read_records(card: Path, records: Path, task: str, teacher: str) -> dict[str, Any]:
-    """The data card, the records of the stages that led here, and the teacher as its fine-tuning described it."""
-    places = [records / stage / f"{task}.json" for stage in TASK_STAGES]
-    places += [records / stage / task / f"{teacher}.json" for stage in PAIR_STAGES]
-    read = {place.relative_to(records).parts[0]: json.loads(place.read_text(encoding="utf-8")) for place in places}
-    finetune = read["finetune"].pop("finetune")
-    base = finetune["base"]
-    return {
-        "card": json.loads(card.read_text(encoding="utf-8")),
-        "teacher_model": {
-            "kind": base["kind"],
-            "name": base["model"] or f"{base['architecture']}, trained here",
-            "revision": base["revision"],
-            "parameters": finetune["parameters"],
-            "trainable_parameters": finetune["trainable_parameters"],
-            "finetune": {"history": finetune["history"], "best_epoch": finetune["best_epoch"]},
-        },
-        "records": list(read.values()),
-    }
-
-
-def find_peak(records: Sequence[Mapping[str, Any]], stage: str) -> int:
-    """The most bytes of memory that a stage held, by its record."""
-    return next(round(record["peak_memory_mib"] * 2**20) for record in records if record["stage"] == stage)
+def untuned() -> Tuning:
+    """The tuning of a student of version 0.1, which had one setting and kept no means of it."""
+    return Tuning(settings=[Setting(values={}, validation_loss=None, validation_accuracy=None)], chosen=0)
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from student_jax.tunable import Tuning
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
 
@@ -81,32 +82,6 @@ class TeacherScores:
 
     validation: Scores
     test: Scores
-
-
-@dataclass(frozen=True, config=STRICT, kw_only=True)
-class Setting:
-    """One point of a grid: its values by dotted key and what validation said, None where training came to no end."""
-
-    values: dict[str, Any]
-    validation_loss: float | None
-    validation_accuracy: Fraction | None
-
-
-@dataclass(frozen=True, config=STRICT, kw_only=True)
-class Tuning:
-    """Every setting that was tried, and the place of the one that validation chose."""
-
-    settings: Annotated[list[Setting], Field(min_length=1)]
-    chosen: Count
-
-    def __post_init__(self) -> None:
-        if self.chosen >= len(self.settings):
-            raise ValueError(f"chosen must be below {len(self.settings)}, got {self.chosen}")
-
-    @property
-    def is_tuned(self) -> bool:
-        """Whether there was a choice."""
-        return len(self.settings) > 1
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.entry import PATH, require, run
-from pipeline.params import read_active, read_baselines
+from pipeline.params import read_active, read_comparators
 from pipeline.report.page import build_report
 from pipeline.report.summaries import read_summaries
 from teacher_cache.publish import publish_folder
@@ -18,7 +18,7 @@ from teacher_cache.publish import publish_folder
 @require("evaluations", "report", kind=PATH)
 def main(evaluations: Path, report: Path) -> None:
     """Draw the report of all active tasks and teachers."""
-    summaries = read_summaries(evaluations, *read_active(), read_baselines())
+    summaries = read_summaries(evaluations, *read_active(), read_comparators())
     with publish_folder(report) as folder:
         build_report(summaries, folder)
 

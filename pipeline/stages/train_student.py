@@ -1,4 +1,4 @@
-"""Stage train_student: features + teacher cache -> the quantum student, every seed of it.
+"""Stage train_student: features + teacher cache -> the quantum student of the best setting, every seed of it.
 
 Run as dvc.yaml does: python -m pipeline.stages.train_student --task T --teacher M --features FOLDER --cache FOLDER
 --student FOLDER --compiled FOLDER --record FILE
@@ -15,8 +15,8 @@ from student_jax.compilation import keep_compiled
 from student_jax.config import StudentConfig
 from student_jax.data.dataset import open_dataset
 from student_jax.devices import use_cores
-from student_jax.model import build_model
-from student_jax.training.trainer import train
+from student_jax.model import Model, build_model, resolve_engine
+from student_jax.training.tuning import tune
 from teacher_cache.publish import publish_folder
 
 
@@ -24,16 +24,22 @@ from teacher_cache.publish import publish_folder
 @require("task", "teacher")
 @require("features", "cache", "student", "compiled", "record", kind=PATH)
 def main(task: str, teacher: str, features: Path, cache: Path, student: Path, compiled: Path, record: Path) -> None:
-    """Train one student against one teacher's cache."""
+    """Tune and train one student against one teacher's cache."""
     config = read_block("student", StudentConfig)
     keep_compiled(compiled)
     use_cores()
     dataset, manifest = open_dataset(features, cache, task, teacher)
-    model = build_model(config, dataset["train"].features.shape[1], len(manifest.labels))
-    training = train(model, dataset, config, read_seed(), f"train_student: {task}, {teacher}")
+    dimensions, classes = dataset["train"].features.shape[1], len(manifest.labels)
+
+    def build(setting: StudentConfig) -> Model:
+        return build_model(setting, dimensions, classes)
+
+    config = resolve_engine(config, classes)
+    label = f"train_student: {task}, {teacher}"
+    chosen, training, tuning = tune(config, build, dataset, read_seed(), label)
     origin = {"task": task, "teacher": teacher, "cache": manifest.fingerprint}
     with publish_folder(student) as folder:
-        save_student(folder, training, config, manifest.labels, features, origin)
+        save_student(folder, training, chosen, manifest.labels, features, origin, tuning)
     write_record(record, "train_student", task=task, teacher=teacher)
 
 

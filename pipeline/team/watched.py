@@ -39,9 +39,10 @@ def list_watched(params: Mapping[str, Any]) -> dict[Path, list[str]]:
         blocks[Path("embed", f"{task}.json")] = json.loads(embed)
     for teacher in params["teachers"]:
         blocks[Path("teacher", f"{teacher}.json")] = params["teacher"].get(teacher)
-    comparator = params.get("baseline", {})
-    for name in params.get("baselines", []):
-        blocks[Path("comparator", f"{name}.json")] = {**comparator.get("shared", {}), **(comparator.get(name) or {})}
+    comparator = params.get("comparator", {})
+    for name in params.get("text_comparators", []):
+        shared = comparator.get("shared", {}).get("texts", {})
+        blocks[Path("comparator", f"{name}.json")] = {**shared, **(comparator.get(name) or {})}
     return {file: sorted(set(_find_paths(block))) for file, block in blocks.items()}
 
 

@@ -88,15 +88,15 @@ def read_bert(folder: Path) -> Bert:
     description, path = folder / "config.json", folder / "model.safetensors"
     for file in (description, path):
         if not file.is_file():
-            raise UserError(f"baseline: init must be the folder of a BERT checkpoint, got no {file}")
+            raise UserError(f"comparator: init must be the folder of a BERT checkpoint, got no {file}")
     try:
         config = json.loads(description.read_text(encoding="utf-8"))
         tensors = safetensors.numpy.load_file(path)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise UserError(f"baseline: init must be a BERT checkpoint, got {folder}: {error}") from None
+        raise UserError(f"comparator: init must be a BERT checkpoint, got {folder}: {error}") from None
     found = config.get("model_type") if isinstance(config, dict) else None
     if found != "bert":
-        raise UserError(f"baseline: init must be a checkpoint of model_type bert, got {found}")
+        raise UserError(f"comparator: init must be a checkpoint of model_type bert, got {found}")
     plain = {name.removeprefix("bert."): array for name, array in tensors.items()}
     return Bert(folder, _read_size(config, folder), plain, hash_file(path))
 

@@ -1,6 +1,6 @@
 """How large a BERT-like network is and what it starts from: its method's own sizes, or a checkpoint's.
 
-In: TransformerSize, BaselineConfig, Facts, a Bert or None.  Out: plan_encoder(), start_encoder().  Imports: NumPy.
+In: TransformerSize, TextConfig, Facts, a Bert or None.  Out: plan_encoder(), start_encoder().  Imports: NumPy.
 """
 
 from dataclasses import replace
@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from student_jax.comparators.bert import Bert
-from student_jax.comparators.comparator_config import BaselineConfig
+from student_jax.comparators.comparator_config import TextConfig
 from student_jax.comparators.network import TransformerSize
 from student_jax.comparators.token_dataset import Facts
 from teacher_cache.errors import UserError
@@ -16,14 +16,14 @@ from teacher_cache.errors import UserError
 POSITIONS = 512  # BERT's
 
 
-def plan_encoder(size: TransformerSize, config: BaselineConfig, facts: Facts, bert: Bert | None) -> TransformerSize:
+def plan_encoder(size: TransformerSize, config: TextConfig, facts: Facts, bert: Bert | None) -> TransformerSize:
     """`size` with what the data say; a checkpoint keeps its own width, and as many layers as `size` has.
 
     Raises:
         UserError: the checkpoint has too few layers, positions or words.
     """
     if bert is None:
-        positions = POSITIONS if config.size == "paper" else config.max_length
+        positions = POSITIONS if config.size == "paper" else facts.length
         return replace(size, vocabulary=facts.vocabulary, positions=positions)
     needs = {"layers": size.layers, "positions": facts.length, "vocabulary": facts.vocabulary}
     for name, least in needs.items():

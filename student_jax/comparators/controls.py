@@ -37,7 +37,7 @@ def build_control(name: str, config: StudentConfig, dimensions: int, classes: in
     """
     student = build_model(config, dimensions, classes)
     if config.circuit.file is not None and name == "no_entanglement":
-        raise UserError("evaluate.controls must leave out no_entanglement for a circuit of your own, got it")
+        raise UserError("comparators must leave out no_entanglement for a circuit of your own, got it")
     if name == "linear":
         return _build_linear(config, dimensions, classes)
     if name == "mlp":

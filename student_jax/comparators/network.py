@@ -1,4 +1,4 @@
-"""What the rivals' networks are made of, and how a network becomes a Model that the shared trainer trains.
+"""What the networks that read texts are made of, and how a network becomes a Model that the shared trainer trains.
 
 In: sizes and Facts.  Out: TransformerSize, Transformer, Classifier, build_network(), pool_tokens(), count_inference().
 Imports: flax, jax.

@@ -1,6 +1,6 @@
 """TextRCNN: each word with the contexts to its left and right from two recurrences, then the maximum over the words.
 
-In: BaselineConfig, Facts.  Out: TextRcnn, build_textrcnn().  Imports: flax, jax.
+In: TextConfig, Facts.  Out: TextRcnn, build_textrcnn().  Imports: flax, jax.
 
 Source: Lai et al. 2015, "Recurrent Convolutional Neural Networks for Text Classification", AAAI. Kept: equations 1 to 7
 and the sizes of section 4.3 (words and contexts of 50, 100 hidden units). Changed for distillation from a cache: eq. 24
@@ -14,7 +14,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from student_jax.comparators.bert import Bert
-from student_jax.comparators.comparator_config import BaselineConfig
+from student_jax.comparators.comparator_config import TextConfig
 from student_jax.comparators.network import Scores, Tokens, build_network
 from student_jax.comparators.token_dataset import Facts
 from student_jax.model import Model
@@ -43,7 +43,7 @@ class TextRcnn(nnx.Module):
 
 
 class _Network(nnx.Module):
-    def __init__(self, config: BaselineConfig, facts: Facts, rngs: nnx.Rngs) -> None:
+    def __init__(self, config: TextConfig, facts: Facts, rngs: nnx.Rngs) -> None:
         width, units = SIZES[config.size]
         self.text = TextRcnn(facts.vocabulary, width, units, rngs)
         self.classifier = nnx.Linear(units, facts.classes, rngs=rngs)
@@ -52,7 +52,7 @@ class _Network(nnx.Module):
         return self.classifier(self.text(tokens))
 
 
-def build_textrcnn(config: BaselineConfig, facts: Facts, bert: Bert | None = None) -> Model:
+def build_textrcnn(config: TextConfig, facts: Facts, bert: Bert | None = None) -> Model:
     """TextRCNN; it takes nothing from a `bert`."""
     return build_network(lambda rngs: _Network(config, facts, rngs))
 

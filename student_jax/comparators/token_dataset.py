@@ -1,6 +1,6 @@
 """Tokens and teacher outputs of one task, joined by example id and cut by split, and what a network must know of them.
 
-In: examples, a teacher cache, a tokenizer, BaselineConfig.  Out: Facts, join_texts(), find_facts(), spread_layers().
+In: tokens, a teacher cache.  Out: Facts, join_tokens(), find_facts(), spread_layers().
 Imports: NumPy.
 """
 
@@ -9,9 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int
-from tokenizers import Tokenizer
 
-from student_jax.comparators.tokens import encode
 from student_jax.data.dataset import Split, join_dataset
 from student_jax.data.features import Features
 from teacher_cache.errors import UserError
@@ -33,16 +31,14 @@ class Facts(NamedTuple):
     width: int = 0
 
 
-def join_texts(
-    ids: np.ndarray, texts: Sequence[str], tokenizer: Tokenizer, max_length: int, cache: Cache, states: bool
+def join_tokens(
+    ids: np.ndarray, tokens: Int[np.ndarray, "rows tokens"], cache: Cache, states: bool
 ) -> dict[str, Split]:
     """Every split's tokens with the teacher's logits, the labels and, where wanted, the teacher's hidden states.
 
     Args:
         ids: example ids, dtype V16.
-        texts: in the same order.
-        tokenizer: what makes tokens of them.
-        max_length: tokens after which a text is cut.
+        tokens: of each example's text, in the same order.
         cache: the teacher's.
         states: whether the hidden states are wanted.
 
@@ -52,7 +48,7 @@ def join_texts(
     if states:
         require_states(cache)
     rows = cache.read()
-    dataset = join_dataset(Features(ids, encode(tokenizer, texts, max_length), ""), rows)
+    dataset = join_dataset(Features(ids, tokens, ""), rows)
     if not states or rows.hidden is None:
         return dataset
     order = np.argsort(rows.example_id)
@@ -72,7 +68,7 @@ def require_states(cache: Cache) -> None:
     if not cache.manifest.hidden:
         teacher = cache.manifest.teacher
         raise UserError(
-            f"{cache.folder} must hold hidden states for this method, got none; "
+            f"{cache.folder} must hold hidden states for this comparator, got none; "
             f"set teacher.{teacher}.cache_teacher.hidden_layers"
         )
 

@@ -1,10 +1,11 @@
 """Texts -> token ids, with a tokenizer of words and their pieces fitted on the training split, or a checkpoint's own.
 
-In: texts, BaselineConfig.  Out: fit_tokenizer(), load_tokenizer(), encode(), PADDING.  Imports: NumPy, tokenizers.
+In: texts.  Out: Encoded, fit_tokenizer(), load_tokenizer(), encode(), PADDING.  Imports: NumPy, tokenizers.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int
@@ -12,8 +13,18 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 from teacher_cache.errors import UserError
 
+# BERT's: what it has positions for.
+MAX_LENGTH = 512
+STEP = 16
 # BERT's; the first is number 0, by which a network knows what is no token of the text.
 PADDING, UNKNOWN, FIRST, LAST = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+
+
+class Encoded(NamedTuple):
+    """Token ids, int32, and how many texts were cut."""
+
+    tokens: Int[np.ndarray, "rows tokens"]
+    cut: int
 
 
 def fit_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
@@ -50,11 +61,23 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     return tokenizer
 
 
-def encode(tokenizer: Tokenizer, texts: Sequence[str], max_length: int) -> Int[np.ndarray, "rows tokens"]:
-    """Token ids, int32, cut or padded with 0 to `max_length`: tasks of one shape share compiled programs."""
-    tokenizer.enable_truncation(max_length)
+def encode(tokenizer: Tokenizer, texts: Sequence[str], max_length: int | None) -> Encoded:
+    """Token ids of all texts in one array, cut or padded with 0 at `max_length`.
+
+    Where that is None no text is cut but one of more than MAX_LENGTH tokens: the array is as wide as the longest text,
+    rounded up to a multiple of STEP, so that tasks of one shape share compiled programs.
+    """
+    tokenizer.no_truncation()
     tokenizer.no_padding()
-    ids = np.zeros((len(texts), max_length), np.int32)
-    for row, encoding in zip(ids, tokenizer.encode_batch(list(texts)), strict=True):
-        row[: len(encoding.ids)] = encoding.ids
-    return ids
+    encodings = tokenizer.encode_batch(list(texts))
+    longest = max(len(encoding.ids) for encoding in encodings)
+    width = max_length or min(MAX_LENGTH, -(-longest // STEP) * STEP)
+    tokens = np.zeros((len(texts), width), np.int32)
+    cut = 0
+    for row, encoding in zip(tokens, encodings, strict=True):
+        if len(encoding.ids) > width:
+            cut += 1
+            row[:] = [*encoding.ids[: width - 1], encoding.ids[-1]]  # [SEP] still ends it
+        else:
+            row[: len(encoding.ids)] = encoding.ids
+    return Encoded(tokens, cut)

@@ -1,20 +1,21 @@
 """The loss that the student is trained with: equation 24.
 
-In: scores, teacher probabilities, labels.  Out: losses per row, LossNumbers, distillation_loss(), isolate_term().
+In: scores, teacher probabilities, labels.  Out: losses per row, LossNumbers, Term, distillation_loss(), isolate_term().
 Imports: jax.
 
 Every value and gradient is finite for finite scores, also where a teacher's probability is exactly 0 or 1.
 """
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from student_jax.config import LossConfig, Term
+from student_jax.config import LossConfig
 
+Term = Literal["ce", "kl", "js"]
 Rows = Float[Array, " rows"]
 Table = Float[Array, "rows classes"]
 

@@ -92,7 +92,7 @@ def project(tmp_path_factory) -> Checkout:
     checkout.run("qdllm", "profile", "smoke")
     assert checkout.repro() == [
         *("prepare", "embed", "base", "finetune", "cache_teacher"),
-        *("train_student", "evaluate", "report"),
+        *("train_student", "evaluate", "compare", "report"),
     ]
     return checkout
 

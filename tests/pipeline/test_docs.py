@@ -22,7 +22,7 @@ STATE = ("params.yaml", "dvc.lock")
 # Beginnings of what is not run, and why.
 NOT_RUN = {
     "make repro": "the default profile takes minutes; its stages run in test_pipeline.py",
-    "qdllm profile compare": "the same, with rivals; they run in test_baselines.py",
+    "qdllm profile compare": "the same, with all comparators; evaluation/test_compare.py runs two",
     "qdllm init": "its stages take a minute; they run in commands/test_init.py",
     "dvc exp run --queue": "its workers would outlive the test",
     "dvc queue": "the same, in the background",

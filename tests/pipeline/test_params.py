@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.params import parse, read_active, read_baselines, read_block, read_seed
+from pipeline.params import parse, read_active, read_block, read_comparators, read_seed
 from pipeline.team.project import Project, read_project
 from student_jax.config import StudentConfig
 from teacher_cache.errors import UserError
@@ -27,7 +27,7 @@ def test_the_shipped_file_is_right():
     assert project.teacher["llama3-8b"].finetune.rank == 200
     assert read_seed(ROOT / "params.yaml") == project.seed
     assert read_active(ROOT / "params.yaml") == (project.tasks, project.teachers)
-    assert read_baselines(ROOT / "params.yaml") == project.baselines
+    assert read_comparators(ROOT / "params.yaml") == [*project.comparators, *project.text_comparators]
     assert read_block("student", StudentConfig, ROOT / "params.yaml") == project.student
 
 

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from pipeline.evaluation.answers import read_predictions
+from pipeline.evaluation.answers import read_answers
+from pipeline.evaluation.summary import read_pair
 
 STUDENT = ["train_student", "evaluate", "report"]
 
@@ -21,17 +22,13 @@ def test_the_results_are_there(project):
     found = json.loads(project.run("qdllm", "results", "--json"))
     assert [(row["task"], row["teacher"]) for row in found["students"]] == [("emotion-tiny", "llama-tiny")]
     assert found["students"][0]["accuracy"] == pytest.approx(metrics["test"]["student"]["accuracy"])
-    evaluation = project.folder / "evaluations/emotion-tiny/llama-tiny/summary"
-    summary, answers = (
-        json.loads((evaluation / "summary.json").read_text()),
-        read_predictions(evaluation / "predictions.parquet"),
-    )
-    student = summary["student"]
-    selected = next(one for one in summary["seeds"] if one["seed"] == student["selected_seed"])
-    assert (answers.predicted == answers.labels).mean() == pytest.approx(selected["test"]["accuracy"])
-    assert student["inference_texts"] == len(answers.ids)
-    assert student["inference_seconds"] > 0
-    assert student["peak_memory_bytes"] > 1 << 26
+    summary = read_pair(project.folder / "evaluations/emotion-tiny/llama-tiny/summary.json")
+    answers = read_answers(project.folder / "comparisons/emotion-tiny/llama-tiny/student/answers.parquet", 2)
+    selected = next(one for one in summary.seeds if one.seed == summary.selected_seed)
+    assert (answers.predicted == answers.labels).mean() == pytest.approx(selected.test.accuracy)
+    assert summary.inference_texts == len(answers.ids)
+    assert summary.inference_seconds > 0
+    assert (summary.engine, summary.features_saw_labels) == ("fused", True)
     assert "<svg" in (project.folder / "reports/index.html").read_text()
 
 
@@ -40,9 +37,9 @@ def test_a_second_run_does_nothing(project):
 
 
 def test_a_students_hyperparameter_reruns_the_student_alone(project):
-    project.edit("learning_rate: 1.0e-2\n", "learning_rate: 4.0e-3\n")
+    project.edit("  learning_rate: 1.0e-2\n  schedule", "  learning_rate: 4.0e-3\n  schedule")
     assert project.repro() == STUDENT
-    project.edit("learning_rate: 4.0e-3\n", "learning_rate: 1.0e-2\n")
+    project.edit("  learning_rate: 4.0e-3\n  schedule", "  learning_rate: 1.0e-2\n  schedule")
     assert project.repro() == []  # DVC's run-cache still has it
 
 
@@ -67,7 +64,8 @@ def test_the_papers_profile_is_a_whole_pipeline(project, tmp_path):
     pairs = 3 * 5
     for stage in ("base", "finetune", "cache_teacher", "train_student", "evaluate"):
         assert stages.count(stage) == pairs
-    assert stages.count("train_baseline") == 8 * pairs
+    assert stages.count("compare") == 5 * pairs
+    assert stages.count("compare_texts") == 7 * pairs
     assert stages.count("prepare") == stages.count("embed") == 3
 
 

@@ -1,6 +1,7 @@
 """A student on disk: what was saved comes back, and nothing else is taken for it."""
 
 import json
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -18,6 +19,7 @@ from student_jax.checkpoint import (
 from student_jax.config import CircuitConfig, StudentConfig
 from student_jax.model import initialise_parameters
 from student_jax.training.best_epochs import EpochResult
+from student_jax.tunable import Setting, Tuning
 from teacher_cache.errors import UserError
 from teacher_cache.sealed import write_sealed
 
@@ -83,6 +85,26 @@ def replace_tensors(folder, change):
     data = safetensors.numpy.save(change(safetensors.numpy.load_file(path)))
     path.write_bytes(data)
     edit(folder, sha256=hashlib.sha256(data).hexdigest())
+
+
+def test_a_student_of_version_0_1_loads(tmp_path):
+    """Its description has no tuning and its config no grid."""
+    save_checkpoint(make_checkpoint(), tmp_path)
+    path = tmp_path / "student.json"
+    content = json.loads(path.read_text())
+    assert content.pop("tuning") is None
+    assert content["config"].pop("grid") == {}
+    del content["seal"]
+    write_sealed(path, content)
+    assert load_checkpoint(tmp_path).description == make_checkpoint().description
+
+
+def test_the_tuning_is_kept(tmp_path):
+    settings = [Setting(values={"l2": l2}, validation_loss=0.5, validation_accuracy=0.75) for l2 in (0.0, 0.1)]
+    tuning = Tuning(settings=settings, chosen=1)
+    checkpoint = make_checkpoint()
+    save_checkpoint(replace(checkpoint, description=replace(checkpoint.description, tuning=tuning)), tmp_path)
+    assert load_checkpoint(tmp_path).description.tuning == tuning
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 
 from student_jax.circuit.qnode import build_qnode
 from student_jax.config import CircuitConfig, StudentConfig
-from student_jax.model import build_model, build_scorer, count_trainable, name_arrays
+from student_jax.engines import ENGINES
+from student_jax.model import build_model, build_scorer, count_trainable, name_arrays, resolve_engine
 from teacher_cache.errors import UserError
 
 
@@ -108,6 +109,12 @@ def test_scorer_cuts_long_inputs_into_batches(monkeypatch):
     features = np.random.default_rng(1).normal(size=(11, 5)).astype(np.float32)
     whole = model.apply(jax.tree.map(lambda array: array[0], parameters), features)
     np.testing.assert_allclose(build_scorer(model, config.precision)(parameters, features)[0], whole, atol=1e-6)
+
+
+def test_auto_becomes_a_name_once():
+    found = resolve_engine(replace(small(), engine="auto"), 2)
+    assert found.engine in ENGINES
+    assert resolve_engine(found, 2) is found
 
 
 def test_more_classes_than_first_can_read_are_refused():

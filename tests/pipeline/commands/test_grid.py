@@ -9,7 +9,8 @@ from pipeline.params import read_yaml
 from student_jax.config import StudentConfig
 from teacher_cache.errors import UserError
 
-STUDENT = read_yaml(Path(__file__).parents[3] / "params.yaml")["student"]
+SHIPPED = read_yaml(Path(__file__).parents[3] / "params.yaml")["student"]
+STUDENT = {key: value for key, value in SHIPPED.items() if key != "grid"}
 AXES = {"student.learning_rate": ["1.0e-3", "3.0e-3"], "student.circuit.layers": ["1", "2", "4"]}
 
 
@@ -50,6 +51,16 @@ def test_a_point_is_the_students_block_with_its_values():
     assert (
         command == "dvc exp run -S student.learning_rate=1e-3 -S student.circuit.readout=first -S +student.clip_norm=1"
     )
+
+
+def test_the_line_to_type_takes_a_grid_away():
+    """Where it would have other settings tried, or forbid the value."""
+    student = {**STUDENT, "grid": {"l2": [0.0, 0.1]}}
+    assert set_point(student, {}).grid == {}
+    assert write_command(student, {"student.l2": "1"}) == "dvc exp run -S '~student.grid' -S student.l2=1"
+    one = {**STUDENT, "grid": {"l2": [0.0]}}
+    assert write_command(one, {}) == "dvc exp run"
+    assert write_command(one, {"student.l2": "1"}) == "dvc exp run -S '~student.grid' -S student.l2=1"
 
 
 @pytest.mark.parametrize(

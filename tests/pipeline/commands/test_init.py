@@ -48,12 +48,13 @@ def test_it_runs_on_the_installed_package_and_again_with_another_version(tmp_pat
     checkout.edit("rows: 800", "rows: 200")
     checkout.edit("qubits: 11, layers: 4", "qubits: 2, layers: 1")
     student = ["train_student", "evaluate", "report"]
-    everything = ["prepare", "embed", "base", "finetune", "cache_teacher", *student]
+    compared = [*student[:2], "compare", "report"]
+    everything = ["prepare", "embed", "base", "finetune", "cache_teacher", *compared]
     assert checkout.repro() == ["version", *everything]
     assert checkout.repro() == ["version"]
     assert checkout.plan() == []
     assert "mood" in checkout.run("qdllm", "results")
-    checkout.edit("learning_rate: 1.0e-2\n", "learning_rate: 4.0e-3\n")
+    checkout.edit("  learning_rate: 1.0e-2\n  l2", "  learning_rate: 4.0e-3\n  l2")
     assert checkout.plan() == student
     (checkout.folder / "version.txt").write_text("qdllm, version 0.0.1\n")  # as an older one left it
     assert sorted(checkout.plan()) == sorted(["version", *everything])

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from tests.pipeline.conftest import list_run
 
 PAIR = "emotion-tiny-llama-tiny"
-STUDENTS = {f"train_student@{PAIR}", f"evaluate@{PAIR}", "report"}
+STUDENTS = {f"train_student@{PAIR}", f"evaluate@{PAIR}", f"compare@{PAIR}-linear", "report"}
 
 
 def read_lock(checkout):
@@ -32,12 +32,15 @@ def find_object(checkout, remote, out):
 def test_a_member_without_torch_trains_students_alone(owner, member):
     assert member.call("python", "-c", "import torch").returncode == 1
     before = read_lock(member)
-    # A smaller circuit for a quicker test; any student's number would do.
-    changes = [("qubits: 11", "qubits: 4"), ("learning_rate: 1.0e-2\n", "learning_rate: 4.0e-3\n")]
+    # A smaller circuit for a quicker test; any student's number would do; the comparators' is another.
+    changes = [
+        ("qubits: 11", "qubits: 4"),
+        ("learning_rate: 1.0e-2\n", "learning_rate: 4.0e-3\n"),
+    ]  # of comparators, too
     for old, new in changes:
         member.edit(old, new)
     ran = member.stages("qdllm", "student", "--remote", str(owner.folder.parent / "remote"))
-    assert ran == ["train_student", "evaluate", "report"]
+    assert sorted(ran) == ["compare", "evaluate", "report", "train_student"]
     assert not (member.folder / "data").exists()  # no text left its owner
     assert not (member.folder / "models").exists()
     after = read_lock(member)
@@ -60,7 +63,7 @@ def test_a_comment_in_every_file_of_the_teachers_code_makes_no_teacher_stale(own
             path.write_text(f"{path.read_text()}\n# a comment\n")
     member.edit("qubits: 11", "qubits: 4")
     ran = member.stages("qdllm", "student", "--remote", str(owner.folder.parent / "remote"))
-    assert ran == ["train_student", "evaluate", "report"]
+    assert sorted(ran) == ["compare", "evaluate", "report", "train_student"]
 
 
 def test_with_nothing_changed_the_owners_results_come(owner, member):

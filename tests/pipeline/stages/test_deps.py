@@ -91,7 +91,7 @@ def test_a_lazy_import_counts():
     assert "teacher_cache/teacher/base/local_model.py" in trace_imports("pipeline.stages.base")
 
 
-@pytest.mark.parametrize("stage", ["train_student", "train_baseline", "evaluate", "report"])
+@pytest.mark.parametrize("stage", ["train_student", "evaluate", "compare", "compare_texts", "report"])
 def test_student_stages_never_see_the_teachers_half(stage):
     assert not [file for file in trace_imports(f"pipeline.stages.{stage}") if file.startswith("teacher_cache/teacher/")]
 

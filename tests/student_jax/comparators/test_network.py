@@ -11,9 +11,9 @@ from safetensors.numpy import load_file, save_file
 from transformers import BertConfig, BertModel
 
 from student_jax.comparators.bert import read_bert
-from student_jax.comparators.catalogue import RIVALS
-from student_jax.comparators.comparator_config import METHODS
+from student_jax.comparators.comparator_config import TEXT_CONFIGS
 from student_jax.comparators.network import Classifier, Transformer, TransformerSize, count_inference
+from student_jax.comparators.text_comparators import TEXT_COMPARATORS
 from student_jax.comparators.token_dataset import Facts
 from student_jax.model import name_arrays
 from teacher_cache.errors import UserError
@@ -39,9 +39,9 @@ def checkpoint(tmp_path_factory):
 
 def build(bert):
     """TinyBERT, started from the checkpoint, whose scores are the pooler's output."""
-    method = METHODS["tinybert"]()
+    method = TEXT_CONFIGS["tinybert"]()
     facts = Facts(VOCABULARY, LENGTH, 16, np.zeros((1, LENGTH), np.int32), (0,), 16)
-    model = RIVALS["tinybert"].build(method, facts, bert)
+    model = TEXT_COMPARATORS["tinybert"].build(method, facts, bert)
     parameters = model.initialise(np.random.default_rng(0))
     parameters["classifier"] = {"kernel": np.eye(16, dtype=np.float32), "bias": np.zeros(16, np.float32)}
     return model, parameters
@@ -73,17 +73,17 @@ def test_a_rival_starts_from_the_first_layers_and_the_pooler(checkpoint):
     np.testing.assert_allclose(model.apply(parameters, tokens), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("method", [name for name, rival in RIVALS.items() if rival.starts])
+@pytest.mark.parametrize("method", [name for name, rival in TEXT_COMPARATORS.items() if rival.starts])
 def test_every_rival_that_can_starts_from_a_checkpoint(checkpoint, method):
     """Two of its three layers, its width and its words; BERT-QTC has no layers, and its words are standardised."""
     folder, tokens, _ = checkpoint
-    facts = Facts(VOCABULARY, LENGTH, 2, tokens, *(((0, 2), 5) if RIVALS[method].states else ()))
-    model = RIVALS[method].build(METHODS[method](), facts, read_bert(folder))
+    facts = Facts(VOCABULARY, LENGTH, 2, tokens, *(((0, 2), 5) if TEXT_COMPARATORS[method].states else ()))
+    model = TEXT_COMPARATORS[method].build(TEXT_CONFIGS[method](), facts, read_bert(folder))
     parameters = model.initialise(np.random.default_rng(0))
     assert np.isfinite(model.apply(parameters, tokens)).all()
     words = load_file(folder / "model.safetensors")["embeddings.word_embeddings.weight"]
-    found = parameters["word" if method == "bertqtc" else "transformer"]
-    if method == "bertqtc":
+    found = parameters["word" if method == "quantum_convolution" else "transformer"]
+    if method == "quantum_convolution":
         np.testing.assert_allclose(found["embedding"], (words - words.mean(axis=0)) / words.std(), atol=1e-6)
     else:
         np.testing.assert_array_equal(found["word"]["embedding"], words)
@@ -120,9 +120,9 @@ PAPER = {"tinybert": 14_351_500, "minillm": 33_360_772, "distilbert": 52_190_212
 
 @pytest.mark.parametrize(("method", "parameters"), PAPER.items())
 def test_sizes_of_the_papers_networks(method, parameters):
-    states = ((0, 16, 32), 4096) if RIVALS[method].states else ()
+    states = ((0, 16, 32), 4096) if TEXT_COMPARATORS[method].states else ()
     facts = Facts(30_522, 48, 4, np.zeros((1, 48), np.int32), *states)
-    model = RIVALS[method].build(METHODS[method](size="paper"), facts, None)
+    model = TEXT_COMPARATORS[method].build(TEXT_CONFIGS[method](size="paper"), facts, None)
     assert count_inference(model.initialise(np.random.default_rng(0))) == parameters
 
 

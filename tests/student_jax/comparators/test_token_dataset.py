@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from student_jax.comparators.token_dataset import find_facts, join_texts, spread_layers
-from student_jax.comparators.tokens import fit_tokenizer
+from student_jax.comparators.token_dataset import find_facts, join_tokens, spread_layers
+from student_jax.comparators.tokens import encode, fit_tokenizer
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import Manifest
 from teacher_cache.reader import Cache, CacheRows
 
 TEXTS = [f"text {word} here" for word in ("one", "two", "three", "four", "five", "six")]
 IDS = np.frombuffer(b"".join(bytes([k]) * 16 for k in range(1, 7)), "V16")
+TOKENS = np.ones((6, 8), np.int32)
 SPLITS = np.array([0, 1, 2, 0, 1, 2], np.int8)
 
 
@@ -33,7 +34,7 @@ def make_cache(tmp_path, hidden=6):
 
 def test_rows_belong_together_whatever_their_order_in_the_cache(tmp_path):
     tokenizer, cache = fit_tokenizer(TEXTS, 100), make_cache(tmp_path)
-    dataset = join_texts(IDS[::-1], TEXTS[::-1], tokenizer, 8, cache, states=True)
+    dataset = join_tokens(IDS[::-1], encode(tokenizer, TEXTS[::-1], 8).tokens, cache, states=True)
     test = dataset["test"]  # examples 6 and 3, in the order of the texts
     assert [one.tobytes()[0] for one in test.ids] == [6, 3]
     assert test.logits[:, 0].tolist() == [5, 2]
@@ -44,14 +45,14 @@ def test_rows_belong_together_whatever_their_order_in_the_cache(tmp_path):
 
 
 def test_states_are_left_where_no_one_wants_them(tmp_path):
-    dataset = join_texts(IDS, TEXTS, fit_tokenizer(TEXTS, 100), 8, make_cache(tmp_path), states=False)
+    dataset = join_tokens(IDS, TOKENS, make_cache(tmp_path), states=False)
     assert dataset["train"].hidden is None
     assert find_facts(dataset, 100, make_cache(tmp_path)).layers == ()
 
 
 def test_a_cache_without_states_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"got none; set teacher\.sage\.cache_teacher\.hidden_layers$"):
-        join_texts(IDS, TEXTS, fit_tokenizer(TEXTS, 100), 8, make_cache(tmp_path, hidden=0), states=True)
+        join_tokens(IDS, TOKENS, make_cache(tmp_path, hidden=0), states=True)
 
 
 @pytest.mark.parametrize(

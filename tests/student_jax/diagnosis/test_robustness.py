@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 
 from student_jax.checkpoint import Checkpoint, Description
-from student_jax.comparators.predictions import predict_splits
 from student_jax.config import CircuitConfig, StudentConfig
 from student_jax.data.dataset import Split
 from student_jax.diagnosis import robustness
 from student_jax.diagnosis.robustness import measure_robustness, sample_expectations
-from student_jax.model import initialise_parameters
+from student_jax.model import build_model, build_scorer, initialise_parameters
 from teacher_cache.errors import UserError
 
 
@@ -23,7 +22,7 @@ def make_student(readout="linear"):
     checkpoint = Checkpoint(Description(["a", "b"], 4, config, [0, 1], [1, 1], 1, 0.0, "0" * 64, {}), parameters)
     features = random.normal(size=(40, 4)).astype(np.float32)
     split = Split(features, np.zeros((40, 2), np.float32), np.zeros(40, np.int32))
-    said = predict_splits(checkpoint, {"validation": split, "test": split})["test"][1].argmax(axis=1)
+    said = build_scorer(build_model(config, 4, 2), config.precision)(parameters, features)[1].argmax(axis=1)
     return checkpoint, split._replace(labels=np.where(np.arange(40) % 4, said, 1 - said).astype(np.int32))
 
 

@@ -150,7 +150,7 @@ def test_controls_and_drawings_work_or_say_why_not(tmp_path):
     assert count_parameters(config, 6, 2) == (27, 0)
     for name in ("linear", "mlp"):
         assert count_trainable(build_control(name, config, 6, 2)) <= 27
-    with pytest.raises(UserError, match=r"evaluate\.controls must leave out no_entanglement"):
+    with pytest.raises(UserError, match="comparators must leave out no_entanglement"):
         build_control("no_entanglement", config, 6, 2)
     with pytest.raises(UserError, match=r"the gates must be the shipped circuit's, got the circuit of .*own\.py"):
         render_text(config.circuit, 2)

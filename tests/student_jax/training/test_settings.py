@@ -7,9 +7,9 @@ import pytest
 
 from student_jax.config import CircuitConfig, LossConfig, StudentConfig
 from student_jax.data.dataset import Split
-from student_jax.model import build_model, build_scorer, count_trainable
+from student_jax.model import build_model
 from student_jax.training import settings as sweep
-from student_jax.training.settings import cut, train_settings
+from student_jax.training.settings import Failure, cut, train_settings
 from student_jax.training.trainer import train
 
 PLAIN = StudentConfig(
@@ -29,6 +29,10 @@ SETTINGS = [
 ]
 
 
+def build(config):
+    return build_model(config, 5, 2)
+
+
 @pytest.fixture(scope="module")
 def dataset():
     generator = np.random.default_rng(0)
@@ -45,22 +49,15 @@ def dataset():
 def test_a_setting_is_what_training_it_alone_gives(dataset, monkeypatch):
     """In parts of four students, so that a part ends in the midst of a program's settings."""
     monkeypatch.setattr(sweep, "MAX_STUDENTS", 4)
-    outcomes = train_settings(SETTINGS, dataset, 7, "test")
-    for config, outcome in zip(SETTINGS, outcomes, strict=True):
-        model = build_model(config, 5, 2)
-        alone = train(model, dataset, config, 7, "test")
-        best = [
-            next(row for row in alone.curves if (row.seed, row.epoch) == place)
-            for place in zip(alone.seeds, alone.best_epochs, strict=True)
-        ]
-        np.testing.assert_allclose(outcome.validation_loss, [row.validation_loss for row in best], atol=1e-5)
-        assert outcome.validation_accuracy == [row.validation_accuracy for row in best]
-        scores = build_scorer(model, config.precision)(alone.parameters, dataset["test"].features)
-        expected = np.mean(scores.argmax(axis=-1) == dataset["test"].labels, axis=-1)
-        np.testing.assert_allclose(outcome.test_accuracy, expected, atol=1e-9)
-        assert outcome.parameters == count_trainable(model)
-        assert outcome.problem == ""
-    assert len({outcome.validation_loss[0] for outcome in outcomes}) == len(SETTINGS)
+    found = train_settings(SETTINGS, build, dataset, 7, "test")
+    for config, one in zip(SETTINGS, found, strict=True):
+        alone = train(build(config), dataset, config, 7, "test")
+        assert (one.seeds, one.best_epochs, one.selected) == (alone.seeds, alone.best_epochs, alone.selected)
+        for row, expected in zip(one.best_results(), alone.best_results(), strict=True):
+            assert row == pytest.approx(expected, abs=1e-5)
+        scores = one.score(one.parameters, dataset["test"].features)
+        np.testing.assert_allclose(scores, alone.score(alone.parameters, dataset["test"].features), atol=1e-4)
+    assert len({one.best_results()[0].validation_loss for one in found}) == len(SETTINGS)
 
 
 def test_a_setting_that_fails_stops_no_other(dataset):
@@ -69,11 +66,10 @@ def test_a_setting_that_fails_stops_no_other(dataset):
         replace(PLAIN, circuit=CircuitConfig(qubits=2, layers=1, readout="first"), engine="lightning.gpu"),
         PLAIN,
     ]
-    diverged, refused, found = train_settings(configs, dataset, 7, "test")
-    assert diverged.problem == "validation loss nan in epoch 1"
-    assert diverged.validation_loss == []
+    diverged, refused, found = train_settings(configs, build, dataset, 7, "test")
+    assert diverged == Failure("validation loss must be finite, got nan in epoch 1; lower learning_rate")
     assert "lightning.gpu" in refused.problem
-    assert found == train_settings([PLAIN], dataset, 7, "test")[0]
+    assert found.curves == train_settings([PLAIN], build, dataset, 7, "test")[0].curves
 
 
 def test_parts_are_equal_and_lose_nothing():

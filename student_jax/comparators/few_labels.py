@@ -1,13 +1,11 @@
-"""LSFLS: a pretrained language model that learns from a few labelled texts and from guesses about the others.
+"""Few labels: an encoder that learns from a few labelled texts, and from its teacher where the teacher is sure.
 
-In: LsflsConfig, Facts, a Bert or None.  Out: build_lsfls(), hide_labels().  Imports: flax, jax, numpy.
+In: FewLabelsConfig, Facts, a Bert or None.  Out: build_few_labels(), hide_labels().  Imports: flax, jax, numpy.
 
-Source: Wang et al. 2023, "Linguistic Steganalysis in Few-Shot Scenario", IEEE TIFS, doi:10.1109/TIFS.2023.3298210, of
-which we know the abstract: a pretrained language model learns from a few labelled texts, with self-training on others.
-Kept: the few labels, the unlabelled rest, guesses that count only where they are sure. Changed for distillation from a
-cache: the guesses are the teacher's, whose distribution the cache has for every text, and not the model's own; they
-are soft, and need no second round. Unknown to us, and therefore chosen: the backbone (BERT-base's sizes; a small
-encoder), the threshold, the number of labels. With no checkpoint to start from nothing is pretrained.
+A method of our own. Its setting is that of LSFLS (Wang et al. 2023, "Linguistic Steganalysis in Few-Shot Scenario",
+doi:10.1109/TIFS.2023.3298210): few labels, many texts without. It is not LSFLS, of which we know the abstract alone and
+which trains itself on its own guesses: here the guesses are the teacher's, soft, and counted from a threshold on.
+The backbone has BERT-base's sizes, or is a small encoder; without a checkpoint nothing is pretrained.
 """
 
 from collections.abc import Mapping
@@ -19,7 +17,7 @@ from jaxtyping import Array, Float, Int
 
 from student_jax.comparators.bert import Bert
 from student_jax.comparators.bert_size import plan_encoder, start_encoder
-from student_jax.comparators.comparator_config import LsflsConfig
+from student_jax.comparators.comparator_config import FewLabelsConfig
 from student_jax.comparators.network import Classifier, Scores, TransformerSize, build_network
 from student_jax.comparators.token_dataset import Facts
 from student_jax.data.dataset import Split
@@ -31,8 +29,8 @@ SIZES = {"paper": TransformerSize(12, 768, 12, 3072), "small": TransformerSize(2
 HIDDEN = -1
 
 
-def build_lsfls(config: LsflsConfig, facts: Facts, bert: Bert | None = None) -> Model:
-    """LSFLS; its training split is one whose labels `hide_labels` hid."""
+def build_few_labels(config: FewLabelsConfig, facts: Facts, bert: Bert | None = None) -> Model:
+    """The encoder; its training split is one whose labels `hide_labels` hid."""
     size = plan_encoder(SIZES[config.size], config, facts, bert)
 
     def compute_loss(network: Classifier, batch: Split) -> Float[Array, ""]:
@@ -55,7 +53,7 @@ def hide_labels(dataset: Mapping[str, Split], labelled: int) -> dict[str, Split]
 
 
 def semi_supervised_loss(
-    scores: Scores, teacher_logits: Scores, labels: Int[Array, " rows"], config: LsflsConfig
+    scores: Scores, teacher_logits: Scores, labels: Int[Array, " rows"], config: FewLabelsConfig
 ) -> Float[Array, ""]:
     """`hard` * CE of the labelled rows + `soft` * (kl * KL + js * JS) of the others where the teacher is sure.
 

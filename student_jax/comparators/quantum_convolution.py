@@ -1,14 +1,15 @@
-"""BERT-QTC: a random quantum circuit slides over frozen token features as a convolution does.
+"""Quantum convolution: a random circuit slides over frozen token vectors, and a dense layer reads its maxima.
 
-In: BertQtcConfig, Facts, a Bert or None.  Out: build_bertqtc(), fit_vectors().  Imports: flax, jax, numpy.
+In: QuantumConvolutionConfig, Facts, a Bert or None.  Out: build_quantum_convolution(), fit_vectors().
+Imports: flax, jax, numpy.
 
-Source: Yang et al. 2022, arXiv:2203.03550. Kept: frozen token features; a circuit of few qubits that reads a window of
-tokens at a time and whose angles are drawn once and never trained (their random quantum temporal convolution); the
-maximum over the windows; a dense layer that is trained. Changed: the features are a checkpoint's word embeddings and
-not BERT's last layer, which would need all of BERT at every step; without a checkpoint they are singular vectors of the
-training texts' token counts. A trained linear map takes a window to one angle a qubit; the circuit is this project's
-(RX encoding, then RY, RZZ, RZ and CNOTs on neighbours), on its engine. Eq. 24 of QD-LLM in place of the cross entropy.
-The number of qubits, the window and the range of the random angles are our choice.
+After the random quantum temporal convolution of Yang et al. 2022, arXiv:2203.03550 (BERT-QTC), and not that method, as
+no BERT is run. Kept: a circuit of few qubits that reads a window of tokens at a time and whose angles are drawn once
+and never trained; the maximum over the windows; a dense layer that is trained. Changed: the features are a checkpoint's
+word embeddings and not BERT's last layer; without a checkpoint they are singular vectors of the training texts' token
+counts. A trained linear map takes a window to one angle a qubit; the circuit is this project's (RX encoding, then RY,
+RZZ, RZ and CNOTs on neighbours), on its engine. Eq. 24 of QD-LLM in place of the cross entropy. The number of qubits,
+the window and the range of the random angles are our choice.
 """
 
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ from jaxtyping import Float, Int
 from student_jax.circuit.gates import angle_shapes
 from student_jax.circuit.layers import Angles
 from student_jax.comparators.bert import Bert
-from student_jax.comparators.comparator_config import BertQtcConfig
+from student_jax.comparators.comparator_config import QuantumConvolutionConfig
 from student_jax.comparators.network import Scores, Tokens, build_network
 from student_jax.comparators.token_dataset import Facts
 from student_jax.config import CircuitConfig
@@ -43,7 +44,9 @@ class _Circuit(nnx.Module):
 
 
 class _Network(nnx.Module):
-    def __init__(self, config: BertQtcConfig, vocabulary: int, width: int, classes: int, rngs: nnx.Rngs) -> None:
+    def __init__(
+        self, config: QuantumConvolutionConfig, vocabulary: int, width: int, classes: int, rngs: nnx.Rngs
+    ) -> None:
         circuit = CircuitConfig(qubits=config.qubits, layers=config.layers)
         self.window, self.engine = config.window, build_engine("fused", circuit, classes, "float32")
         self.word = nnx.Embed(vocabulary, width, rngs=rngs)
@@ -63,8 +66,8 @@ class _Network(nnx.Module):
         return self.classifier(jnp.max(jnp.where(read, values, -1.0), axis=1))
 
 
-def build_bertqtc(config: BertQtcConfig, facts: Facts, bert: Bert | None = None) -> Model:
-    """BERT-QTC over the token vectors of `bert`, or over fitted ones."""
+def build_quantum_convolution(config: QuantumConvolutionConfig, facts: Facts, bert: Bert | None = None) -> Model:
+    """The convolution over the token vectors of `bert`, or over fitted ones."""
     if bert is None:
         vectors = fit_vectors(facts.training, facts.vocabulary, SIZES[config.size])
     else:

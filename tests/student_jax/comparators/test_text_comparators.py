@@ -1,33 +1,25 @@
-"""Each rival: its loss against plain NumPy, and that it learns what its teacher knows."""
-
-import json
-from dataclasses import replace
+"""Each comparator of texts: its loss against plain NumPy, and that it learns what its teacher knows."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from safetensors.numpy import load_file
 from scipy.special import log_softmax, softmax
 
-from student_jax.comparators.bertqtc import fit_vectors
-from student_jax.comparators.catalogue import RIVALS, train_rival
-from student_jax.comparators.comparator_config import METHODS, BaselineConfig, LsflsConfig
+from student_jax.comparators.comparator_config import TEXT_CONFIGS, FewLabelsConfig, TextConfig
 from student_jax.comparators.distilbert import measure_turn
-from student_jax.comparators.hitin import SIZES as HITIN_SIZES
-from student_jax.comparators.lsfls import HIDDEN, hide_labels, semi_supervised_loss
+from student_jax.comparators.few_labels import HIDDEN, hide_labels, semi_supervised_loss
 from student_jax.comparators.minillm import reverse_divergence
 from student_jax.comparators.network import count_inference
 from student_jax.comparators.pkd import measure_patience
-from student_jax.comparators.saving import save_rival
+from student_jax.comparators.quantum_convolution import fit_vectors
+from student_jax.comparators.text_comparators import TEXT_COMPARATORS, learn_from_texts
 from student_jax.comparators.textrcnn import TextRcnn
 from student_jax.comparators.tinybert import measure_distance
-from student_jax.comparators.tokens import fit_tokenizer
 from student_jax.config import LossConfig
 from student_jax.data.dataset import Split
-from student_jax.model import build_scorer, count_trainable, name_arrays
-from teacher_cache.sealed import read_sealed
+from student_jax.model import count_trainable, name_arrays
 from tests.student_jax.comparators.conftest import LENGTH, VOCABULARY, make_tokens
 
 RANDOM = np.random.default_rng(3)
@@ -56,18 +48,18 @@ def test_distances_of_states_by_hand():
     assert np.isfinite(jax.grad(lambda states: measure_patience(states, zeros + 1))(zeros)).all()
 
 
-def test_lsfls_loss_by_hand():
+def test_the_loss_of_few_labels_by_hand():
     """Row 0 and 1 have labels; of the others the teacher is sure of 2 and 4; all six rows divide."""
     logits = np.array([[0, 0, 0], [9, 0, 0], [3, 0, 0], [0.5, 0, 0], [0, 4, 0], [0, 0, 1]], np.float32)
     labels = np.array([1, 2, HIDDEN, HIDDEN, HIDDEN, HIDDEN], np.int32)
-    config = LsflsConfig(confidence=0.8, loss=LossConfig(soft=0.7, hard=0.3, js=0.0))
+    config = FewLabelsConfig(confidence=0.8, loss=LossConfig(soft=0.7, hard=0.3, js=0.0))
     q, f = log_softmax(SCORES, axis=1), softmax(logits, axis=1)
     divergence = (f * (np.log(f) - q)).sum(axis=1)
     expected = (0.3 * (-q[0, 1] - q[1, 2]) + 0.7 * (divergence[2] + divergence[4])) / 6
     assert float(semi_supervised_loss(SCORES, logits, labels, config)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_lsfls_sees_few_labels_of_each_class(dataset):
+def test_few_labels_are_few_of_each_class(dataset):
     hidden = hide_labels(dataset, 10)
     seen = hidden["train"].labels
     assert [(seen == label).sum() for label in (0, 1)] == [10, 10]
@@ -95,23 +87,6 @@ def test_textrcnn_by_hand():
         np.testing.assert_allclose(row, units.max(axis=0), atol=1e-5)
 
 
-def test_hitin_by_hand(facts):
-    """The leaves add up to the root's input; the levels' sums stand side by side before the classifier."""
-    model = RIVALS["hitin"].build(BaselineConfig(), facts, None)
-    parameters = model.initialise(np.random.default_rng(0))
-    tokens, _ = make_tokens(3, 1)
-    width, units, node = HITIN_SIZES["small"]
-    text = TextRcnn(VOCABULARY, width, units, nnx.Rngs(0))
-    nnx.update(text, parameters["text"])
-    weights = name_arrays(parameters)
-    leaves = (np.asarray(text(tokens)) @ weights["leaves.kernel"] + weights["leaves.bias"]).reshape(3, 2, node)
-    children = leaves[:, 0] + leaves[:, 1]
-    inner = np.maximum(children @ weights["inner.kernel"] + weights["inner.bias"], 0)
-    root = inner @ weights["outer.kernel"] + weights["outer.bias"]
-    expected = np.concatenate([children, root], axis=1) @ weights["classifier.kernel"] + weights["classifier.bias"]
-    np.testing.assert_allclose(model.apply(parameters, tokens), expected, atol=1e-4)
-
-
 def test_token_vectors_are_frozen_singular_vectors():
     """Tokens that share texts point the same way; padding has no vector."""
     tokens = np.array([[1, 2, 0], [1, 2, 0], [3, 4, 0], [3, 4, 0], [3, 4, 4]], np.int32)
@@ -122,70 +97,67 @@ def test_token_vectors_are_frozen_singular_vectors():
     assert not vectors[0].any()
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_rival_learns_what_its_teacher_knows(method, dataset, facts, tmp_path):
-    """Chance is 0.5. What is saved scores as what was trained."""
-    rival = RIVALS[method]
-    if not rival.states:
+@pytest.mark.parametrize("name", TEXT_CONFIGS)
+def test_a_comparator_of_texts_learns_what_its_teacher_knows(name, dataset, facts):
+    """Chance is 0.5."""
+    if not TEXT_COMPARATORS[name].states:
         facts = facts._replace(layers=(), width=0)
-        dataset = {name: split._replace(hidden=None) for name, split in dataset.items()}
-    pace = {"learning_rate": 1e-2, "epochs": 12} if method == "bertqtc" else {"learning_rate": 5e-3, "epochs": 6}
-    config = METHODS[method](**pace, seeds=1, max_length=LENGTH, vocabulary=100)
-    model = rival.build(config, facts, None)
-    training = train_rival(model, dataset, config, 0, "test")
-    score = build_scorer(model, "float32")
-    test = dataset["test"]
-    scores = score(training.parameters, test.features)[0]
+        dataset = {split: rows._replace(hidden=None) for split, rows in dataset.items()}
+    pace = (
+        {"learning_rate": 1e-2, "epochs": 12} if name == "quantum_convolution" else {"learning_rate": 5e-3, "epochs": 6}
+    )
+    config = TEXT_CONFIGS[name](**pace, seeds=1, max_length=LENGTH, vocabulary=100)
+    learned = learn_from_texts(name, config, facts, None, dataset, 0, "test")
+    test, training = dataset["test"], learned.training
+    scores = training.score(training.parameters, test.features)[0]
     assert np.mean(scores.argmax(axis=1) == test.labels) >= 0.8
     losses = [row.train_loss for row in training.curves]
     assert losses[-1] < losses[0]
-
-    save_rival(tmp_path, method, training, config, ["no", "yes"], fit_tokenizer(["a b"], 100), {"task": "t"})
-    tensors = load_file(tmp_path / "baseline.safetensors")
-    tree = jax.tree.structure(training.parameters)
-    saved = jax.tree.unflatten(tree, [tensors[name] for name in name_arrays(training.parameters)])
-    np.testing.assert_array_equal(score(saved, test.features)[0], scores)
-    said = read_sealed(tmp_path / "baseline.json", 1)
-    assert (said["method"], said["seeds"], said["labels"]) == (method, [0], ["no", "yes"])
-    assert json.loads((tmp_path / "tokenizer.json").read_text())["model"]["type"] == "BPE"
+    assert learned.config == config
+    assert not learned.tuning.is_tuned
 
 
-def test_bertqtc_trains_neither_its_words_nor_its_circuit(dataset, facts):
-    config = METHODS["bertqtc"](epochs=1, seeds=2, learning_rate=0.1, qubits=4)
-    model = RIVALS["bertqtc"].build(config, facts._replace(layers=(), width=0), None)
-    training = train_rival(model, {name: split._replace(hidden=None) for name, split in dataset.items()}, config, 0, "")
+def test_a_comparator_of_texts_is_tuned(dataset, facts):
+    facts = facts._replace(layers=(), width=0)
+    dataset = {split: rows._replace(hidden=None) for split, rows in dataset.items()}
+    config = TextConfig(learning_rate=1e-7, epochs=2, seeds=1, grid={"learning_rate": [1e-7, 1e-2]})
+    learned = learn_from_texts("textrcnn", config, facts, None, dataset, 0, "test")
+    assert learned.config.learning_rate == 1e-2
+    assert learned.tuning.chosen == 1
+    assert learned.inference == learned.trainable > 1000
+
+
+def test_the_quantum_convolution_trains_neither_its_words_nor_its_circuit(dataset, facts):
+    config = TEXT_CONFIGS["quantum_convolution"](epochs=1, seeds=2, learning_rate=0.1, qubits=4)
+    facts = facts._replace(layers=(), width=0)
+    dataset = {split: rows._replace(hidden=None) for split, rows in dataset.items()}
+    learned = learn_from_texts("quantum_convolution", config, facts, None, dataset, 0, "")
+    model = TEXT_COMPARATORS["quantum_convolution"].build(config, facts, None)
     for index in range(2):
         start = name_arrays(model.initialise(np.random.default_rng(index)))
-        found = {name: array[index] for name, array in name_arrays(training.parameters).items()}
+        found = {name: array[index] for name, array in name_arrays(learned.training.parameters).items()}
         moved = {name for name in start if np.abs(found[name] - start[name]).max() > 1e-6}
         assert moved == {"encoding.kernel", "encoding.bias", "classifier.kernel", "classifier.bias"}
     width = start["word.embedding"].shape[1]
-    assert count_trainable(model) == 3 * width * 4 + 4 + 4 * 2 + 2
+    assert learned.trainable == 3 * width * 4 + 4 + 4 * 2 + 2
     # One layer: three RY and three RZ a qubit, RZZ on three pairs.
-    assert count_inference(start) - count_trainable(model) == VOCABULARY * width + 3 * 4 + 3 + 3 * 4
+    assert learned.inference - learned.trainable == VOCABULARY * width + 3 * 4 + 3 + 3 * 4
 
 
 def test_projections_are_no_part_of_what_classifies(facts):
-    model = RIVALS["pkd"].build(METHODS["pkd"](), facts, None)
+    model = TEXT_COMPARATORS["pkd"].build(TEXT_CONFIGS["pkd"](), facts, None)
     parameters = model.initialise(np.random.default_rng(0))
     assert count_trainable(model) - count_inference(parameters) == 64 * 3
 
 
 def test_the_same_seed_draws_the_same_network(facts):
-    build = RIVALS["minillm"].build
-    one, two = (build(METHODS["minillm"](), facts, None).initialise(np.random.default_rng(5)) for _ in range(2))
+    build = TEXT_COMPARATORS["minillm"].build
+    one, two = (build(TEXT_CONFIGS["minillm"](), facts, None).initialise(np.random.default_rng(5)) for _ in range(2))
     jax.tree.map(np.testing.assert_array_equal, one, two)
 
 
-def test_settings_reach_the_trainer():
-    config = replace(METHODS["tinybert"](), learning_rate=0.5, epochs=7, seeds=3, patience=2)
-    training = config.to_training()
-    assert (training.learning_rate, training.epochs, training.seeds, training.patience) == (0.5, 7, 3, 2)
-    assert training.loss == LossConfig(soft=1.0, hard=0.0, kl=1.0, js=0.0)
-
-
 def test_a_batch_without_teachers_states_is_a_fault_of_ours(facts):
-    model = RIVALS["tinybert"].build(METHODS["tinybert"](), facts._replace(width=0), None)
+    model = TEXT_COMPARATORS["tinybert"].build(TEXT_CONFIGS["tinybert"](), facts._replace(width=0), None)
     parameters = model.initialise(np.random.default_rng(0))
     with pytest.raises(ValueError, match="states must be compared with a teacher's"):
         model.loss(parameters, Split(make_tokens(2, 0)[0], np.zeros((2, 2)), np.zeros(2, int)))

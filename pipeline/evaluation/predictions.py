@@ -1,0 +1,42 @@
+"""What a trained model says of what nothing was trained on, and what the features that it reads have seen.
+
+In: a scorer and parameters, the dataset, a folder of features.  Out: predict_splits(), read_embedder(), sees_labels().
+Imports: student_jax; no torch.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from scipy.special import softmax
+
+from pipeline.evaluation.scoring import Predictions
+from student_jax.data.dataset import EVALUATED, Split
+from student_jax.data.features import DESCRIPTION as EMBEDDER
+from student_jax.model import Score
+
+
+def predict_splits(score: Score, parameters: Any, dataset: Mapping[str, Split]) -> dict[str, Predictions]:
+    """What every seed and the teacher say of validation and test."""
+    return {
+        name: Predictions(
+            softmax(score(parameters, dataset[name].features), axis=-1),
+            softmax(dataset[name].logits, axis=1),
+            dataset[name].labels,
+        )
+        for name in EVALUATED
+    }
+
+
+def read_embedder(folder: Path) -> dict[str, Any]:
+    """What embedder.json says of the features in `folder`, or of those that the student in it was trained on."""
+    found: dict[str, Any] = json.loads((folder / EMBEDDER).read_text(encoding="utf-8"))
+    return found
+
+
+def sees_labels(embed: Mapping[str, Any]) -> bool | None:
+    """Whether features of the configuration `embed` were fitted to the labels; None of vectors that a user brought."""
+    if embed["kind"] == "file":
+        return None
+    return bool(embed["kind"] == "corpus" and embed["class_weights"])

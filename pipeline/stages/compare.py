@@ -1,0 +1,57 @@
+"""Stage compare: features + teacher cache -> one comparator that reads features, tuned, trained and evaluated.
+
+Run as dvc.yaml does: python -m pipeline.stages.compare --task T --teacher M --comparator C --features FOLDER
+--cache FOLDER --compiled FOLDER --comparison FOLDER --metrics FILE --record FILE
+"""
+
+from pathlib import Path
+
+import click
+
+from pipeline.entry import PATH, require, run, write_record
+from pipeline.evaluation.comparator_summary import summarise_comparator, write_comparison
+from pipeline.evaluation.predictions import read_embedder, sees_labels
+from pipeline.params import parse, read_block, read_over, read_seed
+from student_jax.comparators.comparator_config import FEATURE_CONFIGS, FeatureConfig, FeatureName
+from student_jax.comparators.feature_comparators import learn_from_features
+from student_jax.compilation import keep_compiled
+from student_jax.config import CircuitConfig
+from student_jax.data.dataset import open_dataset
+from student_jax.devices import use_cores
+
+
+@click.command()
+@require("task", "teacher", "comparator")
+@require("features", "cache", "compiled", "comparison", "metrics", "record", kind=PATH)
+def main(
+    task: str,
+    teacher: str,
+    comparator: str,
+    features: Path,
+    cache: Path,
+    compiled: Path,
+    comparison: Path,
+    metrics: Path,
+    record: Path,
+) -> None:
+    """Tune, train and evaluate one comparator against one teacher's cache."""
+    name: FeatureName = parse(comparator, FeatureName, "comparators")
+    config = read_over("comparator.shared.features", f"comparator.{name}", FEATURE_CONFIGS[name], FeatureConfig)
+    circuit = read_block("student.circuit", CircuitConfig)
+    dataset, manifest = open_dataset(features, cache, task, teacher)
+    embedder = read_embedder(features)
+    keep_compiled(compiled)
+    use_cores()
+    label = f"compare: {name}, {task}, {teacher}"
+    learned = learn_from_features(name, config, circuit, dataset, read_seed(), label)
+    summary, probabilities = summarise_comparator(
+        *(name, learned, dataset, manifest, embedder["inference_parameters"]),
+        reads="features",
+        features_saw_labels=sees_labels(embedder["config"]),
+    )
+    write_comparison(comparison, metrics, summary, dataset["test"], probabilities)
+    write_record(record, "compare", task=task, teacher=teacher, comparator=name)
+
+
+if __name__ == "__main__":
+    run(main, "compare")

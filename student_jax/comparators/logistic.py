@@ -1,0 +1,77 @@
+"""Logistic regression of the labels on the student's own features: what these features give without any teacher.
+
+In: LogisticConfig, the dataset.  Out: fit_logistic().  Imports: scikit-learn, numpy.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import log_softmax
+
+from student_jax.comparators.comparator_config import LogisticConfig
+from student_jax.data.dataset import Split
+from student_jax.data.stored import StoredValues
+from student_jax.model import Affine
+from student_jax.training.best_epochs import Training
+from student_jax.training.tuning import choose_setting
+from student_jax.tunable import Setting, Tuning, list_points, set_values
+
+LOG = logging.getLogger(__name__)
+
+MAX_ITERATIONS = 1000
+
+
+def fit_logistic(
+    config: LogisticConfig, dataset: Mapping[str, Split], seed: int, name: str
+) -> tuple[LogisticConfig, Training, Tuning]:
+    """Fit every setting of the grid on the labels of split `train`; the best by the mean cross entropy on `validation`.
+
+    Nothing in it is random: there is one seed, no epoch and no curve, and `seconds_per_epoch` are those of the fit.
+
+    Args:
+        config: with a grid.
+        dataset: splits by name.
+        seed: what the one fit is called.
+        name: prefix of log lines.
+    """
+    points = list_points(config.grid)
+    configs = [set_values(config, point) for point in points]
+    fits = [_fit(one, dataset["train"]) for one in configs]
+    validation = dataset["validation"]
+    tuning = choose_setting(
+        [_judge(point, affine, validation) for point, (affine, _) in zip(points, fits, strict=True)]
+    )
+    affine, seconds = fits[tuning.chosen]
+    best = tuning.settings[tuning.chosen]
+    text = "%s: validation loss %.4f, accuracy %.4f, %.2f s"
+    LOG.info(text, name, best.validation_loss, best.validation_accuracy, seconds)
+    parameters = Affine(affine.weight[None], affine.bias[None])
+    return configs[tuning.chosen], Training(parameters, [seed], [0], 0, [], seconds, score_affine), tuning
+
+
+def score_affine(parameters: Affine, features: np.ndarray | StoredValues) -> Float[np.ndarray, "seeds rows classes"]:
+    """Scores of every seed, as `build_scorer`'s are."""
+    return features[:] @ parameters.weight + parameters.bias[:, None]
+
+
+def _fit(config: LogisticConfig, train: Split) -> tuple[Affine, float]:
+    from sklearn.linear_model import LogisticRegression  # takes a second to import
+
+    start = time.perf_counter()
+    model = LogisticRegression(C=config.C, max_iter=MAX_ITERATIONS).fit(train.features[:], train.labels)
+    seconds = time.perf_counter() - start
+    weight, bias = model.coef_.T, model.intercept_
+    if len(model.classes_) == 2:  # one column, the second class's score beside a first of 0
+        weight, bias = np.hstack([np.zeros_like(weight), weight]), np.concatenate([np.zeros_like(bias), bias])
+    return Affine(weight.astype(np.float32), bias.astype(np.float32)), seconds
+
+
+def _judge(point: dict[str, float], affine: Affine, validation: Split) -> Setting:
+    scores = validation.features[:] @ affine.weight + affine.bias
+    rows = np.arange(len(scores))
+    loss = -log_softmax(scores.astype(float), axis=1)[rows, validation.labels].mean()
+    accuracy = np.mean(scores.argmax(axis=1) == validation.labels)
+    return Setting(values=point, validation_loss=float(loss), validation_accuracy=float(accuracy))

@@ -1,0 +1,97 @@
+"""What reads features: logistic regression, and the student with one term of its loss."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+from student_jax.comparators.comparator_config import FEATURE_CONFIGS, FeatureConfig, LogisticConfig
+from student_jax.comparators.feature_comparators import learn_from_features
+from student_jax.config import CircuitConfig, LossConfig
+from student_jax.data.dataset import Split
+from student_jax.model import build_model
+from student_jax.training.trainer import train
+
+LABELS = np.arange(32) % 2
+CIRCUIT = CircuitConfig(qubits=3, layers=1)
+CONFIG = FeatureConfig(epochs=12, batch_size=8, seeds=2, learning_rate=0.1, schedule="constant")
+
+
+def make_dataset(logits):
+    """Two classes that the first feature tells apart; a teacher of our choice."""
+    features = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32)
+    features[:, 0] = np.where(LABELS == 1, 2, -2)
+    return dict.fromkeys(("train", "validation", "test"), Split(features, logits.astype(np.float32), LABELS))
+
+
+LYING = make_dataset(np.where(LABELS[:, None] == [1, 0], 3.0, -3.0))
+FAITHFUL = make_dataset(np.where(LABELS[:, None] == [0, 1], 3.0, -3.0))
+
+
+def score_test(learned, dataset):
+    return learned.training.score(learned.training.parameters, dataset["test"].features)
+
+
+def learn(name, config, dataset):
+    return learn_from_features(name, config, CIRCUIT, dataset, 7, "test")
+
+
+@pytest.mark.parametrize(("term", "follows_teacher"), [("kl", True), ("js", True), ("ce", False)])
+def test_the_teachers_terms_learn_what_the_teacher_says_and_the_labels_term_the_labels(term, follows_teacher):
+    """The teacher always names the other class."""
+    right = np.mean(score_test(learn(term, CONFIG, LYING), LYING).argmax(axis=-1) == LABELS, axis=1)
+    assert (right < 0.2).all() if follows_teacher else (right > 0.8).all()
+
+
+def test_the_labels_term_never_sees_the_teacher():
+    lying, faithful = (score_test(learn("ce", CONFIG, dataset), dataset) for dataset in (LYING, FAITHFUL))
+    np.testing.assert_array_equal(lying, faithful)
+
+
+def test_a_terms_result_does_not_depend_on_the_weights_in_params():
+    other = replace(CONFIG, loss=LossConfig(soft=0.0, hard=7.0))
+    one, two = (score_test(learn("js", config, FAITHFUL), FAITHFUL) for config in (CONFIG, other))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_a_circuits_comparator_is_the_students_circuit_with_its_own_numbers():
+    """The student with the same numbers, its angles frozen: what starts from the same seed starts the same."""
+    learned = learn("frozen_circuit", CONFIG, FAITHFUL)
+    model = build_model(CONFIG.to_student(CIRCUIT), 4, 2)
+    frozen = model._replace(rates=dict.fromkeys(("angles.ry", "angles.rzz", "angles.rz"), 0.0))
+    assert learned.training.curves == train(frozen, FAITHFUL, CONFIG, 7, "test").curves
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_logistic_regression_is_scikit_learns_and_the_best_on_validation(classes):
+    generator = np.random.default_rng(1)
+
+    def make_split(rows):
+        features = generator.normal(size=(rows, 5)).astype(np.float32)
+        labels = (features[:, :classes] + generator.normal(size=(rows, classes))).argmax(axis=1).astype(np.int32)
+        return Split(features, np.zeros((rows, classes), np.float32), labels)
+
+    dataset = {"train": make_split(120), "validation": make_split(60), "test": make_split(60)}
+    values = [1e-3, 1.0, 1e3]
+    learned = learn("logistic", LogisticConfig(grid={"C": values}), dataset)
+    train_split, validation, test = (dataset[name] for name in ("train", "validation", "test"))
+    fits = [LogisticRegression(C=C, max_iter=1000).fit(train_split.features, train_split.labels) for C in values]
+    losses = [log_loss(validation.labels, fit.predict_proba(validation.features)) for fit in fits]
+    assert [one.validation_loss for one in learned.tuning.settings] == pytest.approx(losses, abs=1e-4)
+    assert learned.tuning.chosen == int(np.argmin(losses)) > 0
+    assert learned.config == LogisticConfig(C=values[learned.tuning.chosen])
+    scores = score_test(learned, dataset)
+    assert scores.shape == (1, 60, classes)
+    expected = fits[learned.tuning.chosen].predict(test.features)
+    np.testing.assert_array_equal(scores[0].argmax(axis=1), expected)
+    assert learned.trainable == learned.inference == 6 * (1 if classes == 2 else 3)
+
+
+def test_every_comparator_of_features_runs_on_the_same_data():
+    for name, kind in FEATURE_CONFIGS.items():
+        config = kind() if kind is LogisticConfig else replace(CONFIG, epochs=1)
+        learned = learn(name, config, FAITHFUL)
+        assert np.isfinite(score_test(learned, FAITHFUL)).all()
+        assert learned.training.seeds[0] == 7
