@@ -80,7 +80,9 @@ def test_a_scorer_gives_the_same_scores(path):
     config = StudentConfig(circuit=CircuitConfig(qubits=2, layers=1))
     model = build_model(config, DIMENSIONS, 2)
     parameters = jax.tree.map(lambda one: one[None], model.initialise(np.random.default_rng(0)))
-    held, stored = (build_scorer(model, config)(parameters, read_features(path, one).values) for one in (None, 0))
+    held, stored = (
+        build_scorer(model, config.precision)(parameters, read_features(path, one).values) for one in (None, 0)
+    )
     np.testing.assert_array_equal(stored, held)
 
 
