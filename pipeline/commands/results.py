@@ -1,38 +1,78 @@
-"""`qdllm results`: the table of all that was evaluated, and where the report is.
+"""`qdllm results`: the table of all that was evaluated and compared, and where the report is.
 
-In: evaluations/.  Out: results (a click command).  Imports: no torch, no jax.
+In: evaluations/, comparisons/.  Out: results (a click command).  Imports: tabulate; no torch, no jax.
 """
 
 import json
 from pathlib import Path
 
 import click
+from tabulate import tabulate
 
 from pipeline.params import read_active, read_comparators
-from pipeline.report.paper.costs import tabulate_tests
+from pipeline.report.columns import Table
+from pipeline.report.paired_tests import tabulate_verdicts
+from pipeline.report.runs import Places, read_runs
 from pipeline.report.student_tables import tabulate_summary
-from pipeline.report.summaries import read_summaries
-from pipeline.report.tables import format_rivals, format_students
+
+_PATH = click.Path(path_type=Path)
+# Short enough for a terminal of 80 columns; longer names are wrapped.
+STUDENTS = {
+    "task": "task",
+    "teacher": "teacher",
+    "teacher_accuracy": "T acc",
+    "accuracy": "S acc",
+    "accuracy_low": "95 %",
+    "accuracy_high": "to",
+    "agreement": "agree",
+    "trainable_parameters": "params",
+}
+COMPARATORS = {
+    "task": "task",
+    "teacher": "teacher",
+    "comparator": "comparator",
+    "student_accuracy": "S acc",
+    "accuracy": "C acc",
+    "p_adjusted": "p",
+    "verdict": "student",
+}
+NAME_WIDTH = 14
 
 
 @click.command(short_help="The table of results, and the report's path")
-@click.option("--evaluations", type=click.Path(path_type=Path), default=Path("evaluations"), show_default=True)
-@click.option("--report", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print JSON: all numbers of the students, and the tests against their rivals.",
-)
-def results(evaluations: Path, report: Path, as_json: bool) -> None:
-    """Print teachers, students and rivals side by side, and the path of the report."""
-    summaries = read_summaries(evaluations, *read_active(), read_comparators())
+@click.option("--evaluations", type=_PATH, default=Path("evaluations"), show_default=True)
+@click.option("--comparisons", type=_PATH, default=Path("comparisons"), show_default=True)
+@click.option("--report", type=_PATH, default=Path("reports"), show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: all numbers of the students, and the paired tests.")
+def results(evaluations: Path, comparisons: Path, report: Path, as_json: bool) -> None:
+    """Print teachers, students and comparators side by side, and the path of the report.
+
+    A student's numbers are means over its seeds (95 %: the interval of the mean); those of the second table are of the
+    chosen seeds, as is the paired test, whose p is adjusted for all tests of the table. T, S, C: teacher, student,
+    comparator.
+    """
+    runs = read_runs(Places(evaluations, comparisons), *read_active(), read_comparators())
+    students, verdicts = tabulate_summary(runs), tabulate_verdicts(runs)
     if as_json:
-        tables = {"students": tabulate_summary(summaries), "rivals": tabulate_tests(summaries)}
-        click.echo(json.dumps({name: table.records() for name, table in tables.items()}))
+        click.echo(json.dumps({"students": students.records(), "comparators": verdicts.records()}))
         return
-    click.echo(format_students(summaries))
-    if rivals := format_rivals(summaries):
-        click.echo(f"\n{rivals}")
+    click.echo(format_table(students, STUDENTS))
+    if verdicts.rows:
+        click.echo(f"\n{format_table(verdicts, COMPARATORS)}")
     page = report / "index.html"
     click.echo(f"Report: {page.resolve()}" if page.is_file() else "Report: not made yet; run `dvc repro report`")
+
+
+def format_table(table: Table, titles: dict[str, str]) -> str:
+    """The columns of `titles` as plain text, rounded as on the page."""
+    columns = [column for key in titles for column in table.columns if column.key == key]
+    rows = [[column.show(record[column.key]) for column in columns] for record in table.records()]
+    align = ["right" if column.is_number else "left" for column in columns]
+    widths = [None if column.is_number else NAME_WIDTH for column in columns]
+    return tabulate(
+        rows,
+        list(titles.values()),
+        disable_numparse=True,
+        colalign=align,
+        maxcolwidths=widths,
+    )

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.report.svg import CONTROL, INK, STUDENT, TEACHER
+from pipeline.report.svg import COMPARATOR, INK, STUDENT, TEACHER
 from teacher_cache.publish import publish_file
 
 Rows = Sequence[Mapping[str, Any]]
@@ -31,7 +31,7 @@ UNITS = {
     "circuit.layers": "Layers",
     "loss.temperature": "Temperature",
 }
-COLOURS = (STUDENT, TEACHER, CONTROL, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+COLOURS = (STUDENT, TEACHER, COMPARATOR, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = "osD^vP*X"
 COLUMNS = 3
 # More values than this get the axis's own ticks.

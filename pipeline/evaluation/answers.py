@@ -17,45 +17,6 @@ from teacher_cache.publish import publish_file
 from teacher_cache.reader import ids_to_numpy
 from teacher_cache.schema import EXAMPLES, require_schema
 
-PREDICTIONS = pa.schema(
-    [EXAMPLES.field("example_id"), EXAMPLES.field("label"), pa.field("predicted", pa.int32(), nullable=False)]
-)
-
-
-class Predicted(NamedTuple):
-    """Ids (rows,) of dtype V16 in rising order, true classes (rows,) and predicted ones (rows,), both int32."""
-
-    ids: np.ndarray
-    labels: np.ndarray
-    predicted: np.ndarray
-
-
-def write_predictions(path: Path, ids: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> None:
-    """Publish the answers to `path`, ordered by example id."""
-    order = np.argsort(ids)
-    columns = [
-        pa.array([one.tobytes() for one in ids[order]], PREDICTIONS.field("example_id").type),
-        *(pa.array(values[order], pa.int32()) for values in (labels, predicted)),
-    ]
-    with publish_file(path) as temporary:
-        pq.write_table(pa.Table.from_arrays(columns, schema=PREDICTIONS), temporary)
-
-
-def read_predictions(path: Path) -> Predicted:
-    """What `write_predictions` wrote.
-
-    Raises:
-        UserError: the file is missing, cannot be read or has other columns.
-    """
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
-        raise UserError(f"{path} must exist; run `dvc repro` or `dvc pull`") from None
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}; remake or pull it") from None
-    require_schema(table.schema, PREDICTIONS, path)
-    return Predicted(ids_to_numpy(table["example_id"]), *(table[name].to_numpy() for name in ("label", "predicted")))
-
 
 class Answers(NamedTuple):
     """Ids (rows,) of dtype V16 in rising order, true and predicted classes (rows,), probabilities (rows, classes)."""

@@ -1,13 +1,16 @@
 """What a table is: named columns with a unit, rows of plain values; shown rounded, written to CSV in full.
 
-In: plain values.  Out: Column, Table, columns that many tables share.  Imports: the standard library alone.
+In: plain values.  Out: Column, Table, write_tables, columns that many tables share.  Imports: tabulate.
 """
 
 import csv
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
+
+from tabulate import tabulate
 
 Kind = Literal["text", "count", "fraction", "nats", "seconds", "mebibytes", "words", "ratio", "significant"]
 
@@ -78,6 +81,23 @@ class Table:
         writer.writerows(self.rows)
         return text.getvalue()
 
+    def to_latex(self) -> str:
+        """A `longtable`, values rounded as on the page."""
+        shown = [[column.show(value) for column, value in zip(self.columns, row, strict=True)] for row in self.rows]
+        align = ["right" if column.is_number else "left" for column in self.columns]
+        titles = [column.title for column in self.columns]
+        return (
+            tabulate(shown, titles, "latex_longtable", disable_numparse=True, colalign=align if shown else None) + "\n"
+        )
+
+
+def write_tables(tables: Iterable[Table], folder: Path) -> None:
+    """Write each table to `folder`/{name}.csv and .tex; the folder must not exist yet."""
+    folder.mkdir()
+    for table in tables:
+        (folder / f"{table.name}.csv").write_text(table.to_csv(), encoding="utf-8", newline="")
+        (folder / f"{table.name}.tex").write_text(table.to_latex(), encoding="utf-8", newline="")
+
 
 TASK, TEACHER = Column("task", "Task"), Column("teacher", "Teacher")
 EPOCHS = (
@@ -85,4 +105,17 @@ EPOCHS = (
     Column("train_loss", "Training loss (nats)", "nats"),
     Column("validation_loss", "Validation loss (nats)", "nats"),
     Column("validation_accuracy", "Validation accuracy", "fraction"),
+)
+INTERVAL = (
+    Column("accuracy_low", "95\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}low", "fraction"),
+    Column("accuracy_high", "95\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}high", "fraction"),
+)
+CLOSENESS = (Column("agreement", "Agreement", "fraction"), Column("kl", "KL (nats)", "nats"))
+QUALITY = (
+    Column("precision", "Precision", "fraction"),
+    Column("recall", "Recall", "fraction"),
+    Column("f1", "F1", "fraction"),
+    Column("ece", "ECE", "fraction"),
+    Column("nll", "NLL (nats)", "nats"),
+    *CLOSENESS,
 )

@@ -1,6 +1,6 @@
 """The report's figures, each drawn from the very table that a reader can download with it.
 
-In: tables, already narrowed to what a figure shows.  Out: Figure, one function per figure, MARKS, ROW, prepare_rows.
+In: tables, already narrowed to what a figure shows.  Out: Figure, one function per figure.
 Imports: matplotlib, NumPy.
 """
 
@@ -14,16 +14,17 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.report.columns import Table
-from pipeline.report.svg import CONTROL, INK, STUDENT, SURFACE, TEACHER, draw_svg
+from pipeline.report.paired_tests import name_comparator
+from pipeline.report.svg import COMPARATOR, INK, STUDENT, SURFACE, TEACHER, draw_svg
 
-MARKS: dict[str, dict[str, Any]] = {
+_MARKS: dict[str, dict[str, Any]] = {
     "teacher": {"color": TEACHER, "marker": "s", "markerfacecolor": SURFACE, "markeredgewidth": 1.6},
     "student": {"color": STUDENT, "marker": "o"},
-    "control": {"color": CONTROL, "marker": "D", "markersize": 5},
+    "comparator": {"color": COMPARATOR, "marker": "D", "markersize": 5},
 }
 Rows = Sequence[Mapping[str, Any]]
 _LONGEST_NAME = 46  # letters that fit into a figure's width; the table has the whole name
-ROW = 42  # height of one row of dots and of the name above it
+_ROW = 42  # height of one row of dots and of the name above it
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def draw_accuracy(name: str, title: str, table: Table) -> Figure:
     pairs = list(dict.fromkeys((record["task"], record["teacher"]) for record in records))
 
     def paint(canvas: Canvas) -> None:
-        axes = prepare_rows(canvas, [f"{task} · {teacher}" for task, teacher in pairs])
+        axes = _prepare_rows(canvas, [f"{task} · {teacher}" for task, teacher in pairs])
         for model in ("teacher", "student"):
             rows = [record for record in records if record["model"] == model]
             places = [pairs.index((record["task"], record["teacher"])) for record in rows]
@@ -54,27 +55,26 @@ def draw_accuracy(name: str, title: str, table: Table) -> Figure:
         "Squares: teacher. Dots: student, mean over its seeds; the bar is the 95 % interval of that mean, where there "
         "are several seeds."
     )
-    return Figure(name, title, description, draw_svg(name, 90 + ROW * len(pairs), paint), table)
+    return Figure(name, title, description, draw_svg(name, 90 + _ROW * len(pairs), paint), table)
 
 
-def draw_controls(name: str, title: str, table: Table, titles: Mapping[str, str]) -> Figure:
-    """Accuracy of the student and of its controls, of a `controls` table of one task and teacher."""
+def draw_comparators(name: str, title: str, table: Table) -> Figure:
+    """Accuracy of the student and of its comparators, of a `comparators` table of one task and teacher."""
     records = table.records()
 
     def paint(canvas: Canvas) -> None:
-        axes = prepare_rows(canvas, [titles[record["model"]] for record in records])
+        axes = _prepare_rows(canvas, [name_comparator(record["comparator"]) for record in records])
         student = records[0]
         if student["accuracy_low"] is not None:
             axes.axvspan(student["accuracy_low"], student["accuracy_high"], color=STUDENT, alpha=0.14, linewidth=0)
         for place, record in enumerate(records):
-            _plot_dots(axes, [record], [place], "student" if record is student else "control")
+            _plot_dots(axes, [record], [place], "student" if record is student else "comparator")
 
-    description = "One seed, so there are no intervals."
-    if records[0]["accuracy_low"] is not None:
-        description = (
-            "Dots: mean over the seeds; bars: 95 % intervals of the means. The band is the circuit's interval."
-        )
-    return Figure(name, title, description, draw_svg(name, 64 + ROW * len(records), paint), table)
+    description = (
+        "Dots: mean over the seeds; bars: 95 % intervals of the means, where there are several seeds. "
+        "The band is the student's interval. Verdicts are those of the paired test, not of these bars."
+    )
+    return Figure(name, title, description, draw_svg(name, 64 + _ROW * len(records), paint), table)
 
 
 def draw_training(name: str, title: str, table: Table, best_epoch: int | None = None) -> Figure:
@@ -86,7 +86,7 @@ def draw_training(name: str, title: str, table: Table, best_epoch: int | None = 
 
     def paint(canvas: Canvas) -> None:
         loss, accuracy = canvas.subplots(2, sharex=True, height_ratios=(3, 2))
-        _plot_epochs(loss, seeds, "train_loss", "training", color=CONTROL, linestyle="--")
+        _plot_epochs(loss, seeds, "train_loss", "training", color=COMPARATOR, linestyle="--")
         _plot_epochs(loss, seeds, "validation_loss", "validation", color=colour)
         _plot_epochs(accuracy, seeds, "validation_accuracy", None, color=colour)
         if best_epoch is not None:
@@ -115,7 +115,7 @@ def draw_reliability(name: str, title: str, table: Table, errors: Mapping[str, f
         for model in ("teacher", "student"):
             rows = [record for record in records if record["model"] == model]
             confidence, counts = [row["confidence"] for row in rows], np.array([row["count"] for row in rows])
-            style = MARKS[model] | {"linewidth": 1.2, "markersize": 5}
+            style = _MARKS[model] | {"linewidth": 1.2, "markersize": 5}
             calibration.plot(confidence, [row["accuracy"] for row in rows], label=model, **style)
             share.plot(confidence, counts / counts.sum(), **style)
         calibration.set_ylabel("Accuracy")
@@ -145,7 +145,7 @@ def draw_lengths(name: str, title: str, table: Table, median: float) -> Figure:
     return Figure(name, title, description, draw_svg(name, 200, paint, width=300), table)
 
 
-def prepare_rows(canvas: Canvas, names: Sequence[str], label: str = "Accuracy (share of texts)") -> Axes:
+def _prepare_rows(canvas: Canvas, names: Sequence[str]) -> Axes:
     """Axes with one row per name, the name above the row, so that long names cost no width on a phone."""
     axes = canvas.subplots()
     for place, row_name in enumerate(names):
@@ -157,7 +157,7 @@ def prepare_rows(canvas: Canvas, names: Sequence[str], label: str = "Accuracy (s
     axes.set_ylim(len(names) - 0.5, -0.75)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(label)
+    axes.set_xlabel("Accuracy (share of texts)")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
     axes.margins(x=0.08)
     return axes
@@ -166,8 +166,8 @@ def prepare_rows(canvas: Canvas, names: Sequence[str], label: str = "Accuracy (s
 def _plot_dots(axes: Axes, rows: Rows, places: Sequence[int], style: str, label: str = "") -> None:
     for row, place in zip(rows, places, strict=True):
         if row["accuracy_low"] is not None:
-            axes.hlines(place, row["accuracy_low"], row["accuracy_high"], color=MARKS[style]["color"], linewidth=2.4)
-    axes.plot([row["accuracy"] for row in rows], places, linestyle="none", label=label, **MARKS[style])
+            axes.hlines(place, row["accuracy_low"], row["accuracy_high"], color=_MARKS[style]["color"], linewidth=2.4)
+    axes.plot([row["accuracy"] for row in rows], places, linestyle="none", label=label, **_MARKS[style])
 
 
 def _plot_epochs(axes: Axes, seeds: Mapping[Any, Rows], key: str, label: str | None, **style: Any) -> None:

@@ -1,6 +1,6 @@
 """The report: one index.html that needs nothing else, and its tables as CSV and LaTeX beside it.
 
-In: summaries.  Out: build_report.  Imports: jinja2, matplotlib, student_jax.export.drawing; no torch.
+In: runs, the profile's name.  Out: build_report.  Imports: jinja2, matplotlib, student_jax.export.drawing; no torch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,62 +13,67 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.report import figures
-from pipeline.report.columns import Table
+from pipeline.report import figures, paired_tests, provenance, student_tables
+from pipeline.report.columns import Table, write_tables
 from pipeline.report.figures import Figure
-from pipeline.report.findings import compare_controls, sampling_margin
-from pipeline.report.paper.beside import show_difference, show_interval
-from pipeline.report.paper.section import Section, build_section, write_latex
-from pipeline.report.provenance import list_machines
-from pipeline.report.student_tables import CONTROLS
-from pipeline.report.summary_checks import Summary, check_summaries, has_interval, name_pair
+from pipeline.report.paper.beside import build_paper
+from pipeline.report.paper.published import find_published
+from pipeline.report.runs import Run
 from pipeline.report.svg import inline_svg
-from pipeline.report.tables import build_tables, write_tables
 from student_jax.circuit.notation import measured_wires
 from student_jax.config import CircuitConfig
 from student_jax.export.drawing import draw_circuit
 
 _FOLDER = Path(__file__).parent
-_TITLES = {"student": "circuit with entanglement"} | CONTROLS
 
 
 @dataclass(frozen=True)
 class Pair:
-    """All that the page shows of one task and teacher."""
+    """All that the page shows of one task and teacher; `margin` is what drawing the test texts adds to an interval."""
 
     index: int
-    task: str
-    teacher: str
-    summary: Summary
-    finetune: Figure
+    run: Run
+    finetune: Figure | None
     training: Figure
     reliability: Figure
     confusion: Table
-    controls: Figure | None
+    comparators: Figure | None
     finding: str | None
-    texts: int
     margin: float
 
 
-def build_report(summaries: Sequence[Summary], folder: Path) -> None:
+def build_report(runs: Sequence[Run], profile: str, folder: Path) -> None:
     """Write index.html, tables/*.csv and tables/*.tex into `folder`, which is empty; the caller publishes it.
 
     Args:
-        summaries: what the stage evaluate wrote.
+        runs: one at least.
+        profile: the name that params.yaml has.
         folder: exists and is empty.
-
-    Raises:
-        UserError: there is no summary, one is there twice, or a number is not finite.
     """
-    check_summaries(summaries)
-    tables, section = build_tables(summaries), build_section(summaries)
-    page = _render(summaries, tables, section)
-    (folder / "index.html").write_text(page, encoding="utf-8", newline="")
-    write_tables([*tables.values(), *section.list_tables()], folder / "tables")
-    write_latex(section, folder / "tables")
+    tables = build_tables(runs, profile)
+    paper = build_paper(runs)
+    (folder / "index.html").write_text(_render(runs, tables, paper), encoding="utf-8", newline="")
+    write_tables([*tables.values(), *paper], folder / "tables")
 
 
-def _render(summaries: Sequence[Summary], tables: Mapping[str, Table], section: Section) -> str:
+def build_tables(runs: Sequence[Run], profile: str) -> dict[str, Table]:
+    """All tables by name but those of the paper, in the order of the page."""
+    builders = (
+        *(student_tables.tabulate_summary, paired_tests.tabulate_verdicts, paired_tests.tabulate_comparators),
+        *(paired_tests.tabulate_tuning, provenance.tabulate_data, provenance.tabulate_cards),
+        *(provenance.tabulate_splits, provenance.tabulate_lengths, provenance.tabulate_teachers),
+        *(provenance.tabulate_finetune, student_tables.tabulate_metrics, student_tables.tabulate_seeds),
+        *(student_tables.tabulate_curves, student_tables.tabulate_confusion, student_tables.tabulate_reliability),
+        *(provenance.tabulate_settings, provenance.tabulate_costs, provenance.tabulate_stages),
+    )
+    tables = {table.name: table for table in (build(runs) for build in builders)}
+    return tables | {
+        "counts": paired_tests.tabulate_counts(tables["verdicts"]),
+        "run": provenance.tabulate_run(runs, profile),
+    }
+
+
+def _render(runs: Sequence[Run], tables: Mapping[str, Table], paper: Sequence[Table]) -> str:
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -76,25 +81,23 @@ def _render(summaries: Sequence[Summary], tables: Mapping[str, Table], section: 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"titles": _TITLES, "csv_address": _csv_address, "latex_address": _latex_address}
-    environment.globals |= {"show_interval": show_interval, "show_difference": show_difference}
-    started = [record["started"] for summary in summaries for record in summary["records"]]
+    environment.globals |= {"name_comparator": paired_tests.name_comparator, "csv_address": _csv_address}
     return environment.get_template("page.html").render(
         style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
         script=Markup((_FOLDER / "page.js").read_text(encoding="utf-8")),
         tables=tables,
-        paper=section,
-        latex=section.format_latex(),
-        tasks=list(dict.fromkeys(summary["task"] for summary in summaries)),
-        teachers=list(dict.fromkeys(summary["teacher"] for summary in summaries)),
-        newest=max(started, default=None),
-        accuracy=[_draw_accuracy(split, tables["metrics"]) for split in ("test", "validation")],
-        lengths=_draw_lengths(summaries, tables["lengths"]),
-        pairs=[_show_pair(index, summary, tables) for index, summary in enumerate(summaries)],
-        circuits=_group_circuits(summaries),
-        machines=list_machines(summaries),
-        seeds=sorted({len(summary["seeds"]) for summary in summaries}),
-        without_interval=[summary for summary in summaries if not has_interval(summary)],
+        paper=[(table, find_published("notes", table=table.name).get("note")) for table in paper],
+        tasks=list(dict.fromkeys(run.task for run in runs)),
+        teachers=list(dict.fromkeys(run.teacher for run in runs)),
+        newest=max((record["started"] for run in runs for record in run.records if "started" in record), default=None),
+        accuracy=[
+            figures.draw_accuracy(f"accuracy-{split}", f"Accuracy, {split} split", tables["metrics"].only(split=split))
+            for split in student_tables.SPLITS
+        ],
+        lengths=_draw_lengths(runs, tables["lengths"]),
+        pairs=[_show_pair(index, run, tables) for index, run in enumerate(runs)],
+        circuits=_group_circuits(runs),
+        seeds=sorted({len(run.summary.seeds) for run in runs}),
     )
 
 
@@ -102,64 +105,59 @@ def _csv_address(table: Table) -> str:
     return f"data:text/csv;charset=utf-8,{quote(table.to_csv())}"
 
 
-def _latex_address(text: str) -> str:
-    return f"data:application/x-tex;charset=utf-8,{quote(text)}"
-
-
-def _draw_accuracy(split: str, metrics: Table) -> Figure:
-    return figures.draw_accuracy(f"accuracy-{split}", f"Accuracy, {split} split", metrics.only(split=split))
-
-
-def _draw_lengths(plain: Sequence[Summary], lengths: Table) -> dict[str, Figure]:
-    cards = {summary["task"]: summary["card"] for summary in plain}
+def _draw_lengths(runs: Sequence[Run], lengths: Table) -> dict[str, Figure]:
     return {
         task: figures.draw_lengths(
             f"lengths-{index}", f"Length, {task}", lengths.only(task=task), card["words"]["median"]
         )
-        for index, (task, card) in enumerate(cards.items())
+        for index, (task, card) in enumerate(provenance.list_cards(runs).items())
     }
 
 
-def _show_pair(index: int, summary: Summary, tables: Mapping[str, Table]) -> Pair:
-    pair = name_pair(summary)
-    label = f"{summary['task']} · {summary['teacher']}"
-    scores = summary["metrics"]["test"]
-    errors = {model: scores[model]["ece"] for model in ("teacher", "student")}
-    controls = tables["controls"].only(**pair)
-    texts, margin = sampling_margin(summary)
-    best_epoch = summary["teacher_model"]["finetune"]["best_epoch"]
-    finetune, curves, reliability = (tables[name].only(**pair) for name in ("finetune", "curves", "reliability"))
+def _show_pair(index: int, run: Run, tables: Mapping[str, Table]) -> Pair:
+    label, summary = f"{run.task} · {run.teacher}", run.summary
+    own = {name: table.only(**run.names) for name, table in tables.items() if name in _OF_PAIRS}
+    errors = {"teacher": summary.teacher_metrics.test.ece, "student": summary.metrics.test.ece}
+    accuracy, best = summary.metrics.test.accuracy, run.describe_teacher().get("best_epoch")
+    draws = bool(own["finetune"].rows) and best is not None
     return Pair(
         index=index,
-        **pair,
-        summary=summary,
-        finetune=figures.draw_training(f"finetune-{index}", f"Fine-tuning, {label}", finetune, best_epoch),
-        training=figures.draw_training(f"training-{index}", f"Training, {label}", curves),
-        reliability=figures.draw_reliability(f"reliability-{index}", f"Reliability, {label}", reliability, errors),
-        confusion=tables["confusion"].only(**pair),
-        controls=figures.draw_controls(f"controls-{index}", label, controls, _TITLES) if controls.rows else None,
-        finding=compare_controls(summary),
-        texts=texts,
-        margin=margin,
+        run=run,
+        finetune=figures.draw_training(f"finetune-{index}", f"Fine-tuning, {label}", own["finetune"], best)
+        if draws
+        else None,
+        training=figures.draw_training(f"training-{index}", f"Training, {label}", own["curves"]),
+        reliability=figures.draw_reliability(
+            f"reliability-{index}", f"Reliability, {label}", own["reliability"], errors
+        ),
+        confusion=own["confusion"],
+        comparators=figures.draw_comparators(f"comparators-{index}", label, own["comparators"])
+        if run.comparisons
+        else None,
+        finding=paired_tests.sum_up(own["verdicts"]),
+        margin=1.96 * (accuracy * (1 - accuracy) / run.texts) ** 0.5,
     )
 
 
-def _group_circuits(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
+_OF_PAIRS = ("finetune", "curves", "reliability", "confusion", "comparators", "verdicts")
+
+
+def _group_circuits(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Each different circuit drawn once, with the students it stands for."""
-    students: dict[str, list[Summary]] = {}
-    for summary in summaries:
-        circuit = CircuitConfig(**summary["student"]["config"]["circuit"])
+    students: dict[str, list[Run]] = {}
+    for run in runs:
+        circuit = CircuitConfig(**run.summary.settings["circuit"])
         if circuit.file is not None:
             continue  # its gates are known to the user alone
-        wires = measured_wires(circuit, len(summary["labels"]))
-        students.setdefault(f"{circuit} {wires}", []).append(summary)
+        wires = measured_wires(circuit, len(run.summary.labels))
+        students.setdefault(f"{circuit} {wires}", []).append(run)
     return [_draw_circuit(f"circuit-{index}", group) for index, group in enumerate(students.values())]
 
 
-def _draw_circuit(name: str, students: list[Summary]) -> dict[str, Any]:
-    settings = students[0]["student"]["config"]["circuit"]
+def _draw_circuit(name: str, group: list[Run]) -> dict[str, Any]:
+    settings = group[0].summary.settings["circuit"]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "circuit.svg"
-        draw_circuit(CircuitConfig(**settings), len(students[0]["labels"]), path)
+        draw_circuit(CircuitConfig(**settings), len(group[0].summary.labels), path)
         svg = inline_svg(path.read_text(encoding="utf-8"), name)
-    return {"name": name, "svg": svg, "students": students, "settings": settings}
+    return {"name": name, "svg": svg, "runs": group, "settings": settings}

@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 from sklearn import metrics as reference
 
-from pipeline.evaluation.scoring import metrics
+from pipeline.evaluation import metrics
 
 
 @pytest.fixture

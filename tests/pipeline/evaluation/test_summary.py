@@ -13,15 +13,14 @@ from pipeline.evaluation.summary import (
     Epoch,
     PairSummary,
     Parameters,
-    Setting,
     Start,
     StudentParameters,
-    Tuning,
     list_metrics,
     read_comparison,
     read_pair,
     write_summary,
 )
+from student_jax.tunable import Setting, Tuning
 from teacher_cache.errors import UserError
 
 TEACHER = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])

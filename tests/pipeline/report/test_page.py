@@ -1,3 +1,5 @@
+"""The page: whole, escaped, the same each time, and no number that is not in a table."""
+
 import csv
 import io
 import re
@@ -8,7 +10,6 @@ from urllib.parse import unquote
 import pytest
 
 from pipeline.report.page import build_report
-from teacher_cache.errors import UserError
 
 VOID = {"meta", "link", "br", "input"}
 HOSTILE = "<script>alert('&')</script>\""
@@ -46,22 +47,22 @@ class Page(HTMLParser):
         return [one for one in self.elements if one["tag"] == tag and all(one.get(k) == v for k, v in wanted.items())]
 
 
-def build(summaries, folder):
+def build(runs, folder):
     folder.mkdir(exist_ok=True)
-    build_report(summaries, folder)
+    build_report(runs, "default", folder)
     return (folder / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def many(make_summary, tmp_path_factory):
-    """A page of four students: two tasks, two teachers; without controls and with one seed among them."""
-    summaries = [
-        make_summary(),
-        make_summary(teacher="llama-local", controls=False),
-        make_summary("thematic", labels=("Business", "Sci/Tech", "Sports", "World")),
-        make_summary("thematic", "llama-local", labels=("Business", "Sci/Tech", "Sports", "World"), seeds=1),
+def many(make_run, tmp_path_factory):
+    """Four students, two tasks, two teachers; without comparators, without telemetry, with one seed among them."""
+    runs = [
+        make_run(),
+        make_run(teacher="llama-local", comparators=()),
+        make_run("thematic", labels=("Business", "Sci/Tech", "Sports", "World"), telemetry=False),
+        make_run("thematic", "llama-local", labels=("Business", "Sci/Tech", "Sports", "World"), seeds=1),
     ]
-    return Page(build(summaries, tmp_path_factory.mktemp("many")))
+    return Page(build(runs, tmp_path_factory.mktemp("many")))
 
 
 def test_page_needs_nothing_from_outside(many):
@@ -85,9 +86,8 @@ def test_ids_are_unique_and_every_reference_has_its_target(many):
 def test_every_figure_has_a_title_and_a_description(many):
     texts = {one["id"]: one["text"].strip() for one in many.elements if "id" in one}
     drawings = many.find("svg")
-    # Lengths by task, accuracy by split, three by student, controls of three of them, one circuit that all share, and
-    # of figures 3 and 4 three for each task.
-    assert len(drawings) == 2 + 2 + 3 * 4 + 3 + 1 + 3 * 2
+    # Lengths by task, accuracy by split, two by student, fine-tuning and comparators of three, one circuit for all.
+    assert len(drawings) == 2 + 2 + 2 * 4 + 3 + 3 + 1
     for drawing in drawings:
         assert drawing["role"] == "img"
         assert texts[drawing["aria-labelledby"]]
@@ -114,64 +114,72 @@ def test_every_table_has_a_name_and_column_headers(many):
 
 def test_headings_follow_the_datas_way(many):
     assert [one["text"] for one in many.find("h2")] == [
-        *("Results", "Data", "Teachers", "Students against teachers", "Learning curves", "Confusion", "Calibration"),
-        *("Controls", "Circuit", "Parameters", "Time and memory", "Paper and ours", "What the paper leaves out"),
+        *("Results", "Comparators", "Data", "Teachers", "Students against teachers", "Learning curves", "Confusion"),
+        *("Calibration", "Circuit", "Parameters, time and memory", "Paper and ours"),
     ]
 
 
-def test_summary_shows_the_summaries_numbers(make_summary, tmp_path):
-    summary = make_summary()
-    text = build([summary], tmp_path / "one")
+def test_summary_shows_the_runs_numbers(make_run, tmp_path):
+    run = make_run()
+    text = build([run], tmp_path / "one")
     table = text.partition('aria-labelledby="table-summary">\n    <table')[2].partition("</table>")[0]
     cells = Page(f"<table{table}</table>").find("td")
-    test = summary["metrics"]["test"]
-    student = [test["student"][key] for key in ("accuracy", "accuracy_low", "accuracy_high", "agreement", "kl")]
-    expected = [test["teacher"]["accuracy"], *student, summary["student"]["trainable_parameters"]]
+    test, summary = run.summary.metrics.test, run.summary
+    student = [test.accuracy, test.accuracy_low, test.accuracy_high, test.agreement, test.kl]
+    expected = [summary.teacher_metrics.test.accuracy, *student, summary.parameters.trainable, 1]
     assert [float(cell["data-value"]) for cell in cells[2:]] == expected
-    assert [cell["text"] for cell in cells[2:]] == [f"{value:.4f}" for value in expected[:-1]] + ["8,811"]
+    assert [cell["text"] for cell in cells[2:]] == [f"{value:.4f}" for value in expected[:-2]] + ["8,811", "1"]
 
 
-def test_confusion_shows_the_matrix(make_summary, tmp_path):
-    summary = make_summary()
-    page = Page(build([summary], tmp_path / "one"))
+def test_every_number_on_the_page_is_in_a_table(make_run, tmp_path):
+    """What stands in a cell of the page stands in the CSV beside it, in full."""
+    page = Page(build([make_run()], tmp_path / "one"))
+    read = [
+        list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
+        for path in (tmp_path / "one/tables").glob("*.csv")
+    ]
+    known = {cell for rows in read for row in rows for cell in row}
+    shown = {cell["data-value"] for cell in page.find("td") if "data-value" in cell}
+    assert len(shown) > 200
+    assert shown <= known
+
+
+def test_confusion_shows_the_matrix(make_run, tmp_path):
+    run = make_run()
+    page = Page(build([run], tmp_path / "one"))
     counts = [int(one["text"]) for one in page.find("small") if "figure" in one["parents"]]
-    assert counts == [count for model in ("teacher", "student") for row in summary["confusion"][model] for count in row]
+    confusion = run.summary.confusion
+    assert counts == [count for matrix in (confusion.teacher, confusion.student) for row in matrix for count in row]
 
 
-def test_every_table_of_the_paper_is_there_as_csv_and_as_latex(many):
+def test_every_table_of_the_paper_is_there(many):
     names = {link["download"] for link in many.find("a", **{"class": "download"})}
-    for table in ("1", "3", "4", "5", "6", "7", "8"):
-        assert {f"table_{table}.csv", f"table_{table}.tex"} <= names
-    latex = [unquote(link["href"]) for link in many.find("a") if link.get("download") == "table_8.tex"]
-    assert latex[0].startswith("data:application/x-tex;charset=utf-8,% needs")
+    assert {"table_1.csv", "table_3.csv", "tables_4_to_6.csv", "table_7.csv", "table_8.csv", "deviations.csv"} <= names
 
 
-def test_a_cell_shows_ours_its_interval_the_papers_and_the_difference(make_summary, tmp_path):
-    summary = make_summary()
-    for seed, accuracy in zip(summary["seeds"], (0.80, 0.81, 0.82, 0.83, 0.84), strict=True):
-        seed["test"]["accuracy"] = accuracy
-    page = Page(build([summary], tmp_path / "one"))
-    # 0.82 with t(4) 2.776 x 0.0158 / sqrt 5 = 0.0196 about it; the paper has 0.8012 over its five teachers.
-    shown = {" ".join(cell["text"].split()) for cell in page.find("td")}
-    assert "0.8200 0.8004 to 0.8396 paper 0.8012, +0.0188" in shown
+def test_verdicts_name_the_test_and_what_was_tuned(make_run, tmp_path):
+    text = build([make_run()], tmp_path / "one")
+    assert "By its chosen seed the student is worse than the linear model" in text
+    assert "not tuned" in text
+    assert "not tuned" not in Page(build([make_run(settings=2)], tmp_path / "two")).find("tbody")[1]["text"]
 
 
-def test_without_rivals_the_page_says_so(make_summary, tmp_path):
-    assert "No rival was trained beside these students" in build([make_summary()], tmp_path / "one")
-    text = build([make_summary(rivals=("pkd",))], tmp_path / "two")
-    assert "No rival was trained" not in text
-    assert "rival better" in text
-
-
-def test_without_any_control_the_page_says_so(make_summary, tmp_path):
-    text = build([make_summary(controls=False)], tmp_path / "one")
+def test_without_any_comparator_the_page_says_so(make_run, tmp_path):
+    text = build([make_run(comparators=())], tmp_path / "one")
     assert "nothing can be said about what the circuit adds" in text
 
 
-def test_names_and_labels_are_text_and_never_markup(make_summary, tmp_path):
-    summary = make_summary(HOSTILE, HOSTILE, labels=(HOSTILE, "b"))
-    plain = make_summary("t", "u")
-    hostile, harmless = (Page(build([one], tmp_path / one["task"][:1].strip("<"))) for one in (summary, plain))
+def test_without_records_and_cards_the_page_has_gaps(make_run, tmp_path):
+    page = Page(build([make_run(telemetry=False)], tmp_path / "one"))
+    assert len(page.find("h2")) == 11
+    assert not [one for one in page.find("strong") if one["text"].startswith(("Fine-tuning, e", "Length"))]
+
+
+def test_names_and_labels_are_text_and_never_markup(make_run, tmp_path):
+    hostile, harmless = (
+        Page(build([one], tmp_path / name))
+        for name, one in (("h", make_run(HOSTILE, HOSTILE, labels=(HOSTILE, "b"))), ("t", make_run("t", "u")))
+    )
     # The drawings' own marks aside: they differ with the numbers.
     tags = [Counter(one["tag"] for one in page.elements if "svg" not in one["parents"]) for page in (hostile, harmless)]
     assert tags[0] == tags[1]
@@ -179,14 +187,8 @@ def test_names_and_labels_are_text_and_never_markup(make_summary, tmp_path):
     assert hostile.find("tr", **{"data-task": HOSTILE})
 
 
-def test_same_summaries_give_the_same_bytes(make_summary, tmp_path):
-    pages = [build([make_summary(), make_summary("hiding")], tmp_path / name) for name in ("a", "b")]
+def test_same_runs_give_the_same_bytes(make_run, tmp_path):
+    pages = [build([make_run(), make_run("hiding")], tmp_path / name) for name in ("a", "b")]
     assert pages[0] == pages[1]
     tables = [{path.name: path.read_bytes() for path in (tmp_path / name / "tables").iterdir()} for name in ("a", "b")]
     assert tables[0] == tables[1]
-
-
-def test_nothing_is_written_of_what_is_refused(make_summary, tmp_path):
-    with pytest.raises(UserError, match="must have one summary"):
-        build([make_summary(), make_summary()], tmp_path / "report")
-    assert list((tmp_path / "report").iterdir()) == []

@@ -10,14 +10,14 @@ pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="chromi
 
 
 @pytest.fixture(scope="module")
-def page(browser, make_summary, tmp_path_factory):
+def page(browser, make_run, tmp_path_factory):
     labels = ("Business and the economy", "Sci/Tech", "Sports", "World", "A-label-without-any-space-in-it")
-    summaries = [
-        make_summary("a-task-with-a-name-as-long-as-they-get", "b" * 40, labels=labels, accuracy=0.7),
-        make_summary(teacher="llama-local", accuracy=0.9, controls=False),
+    runs = [
+        make_run("a-task-with-a-name-as-long-as-they-get", "b" * 40, labels=labels, accuracy=0.7),
+        make_run(teacher="llama-local", accuracy=0.9, comparators=()),
     ]
     folder = tmp_path_factory.mktemp("report")
-    build_report(summaries, folder)
+    build_report(runs, "default", folder)
     browser.open((folder / "index.html").as_uri())
     return browser
 
@@ -65,13 +65,13 @@ def test_filter_hides_the_other_tasks(page):
 def test_text_and_lines_stand_out_in_both_themes(page, scheme):
     """WCAG 2.2: contrast of text at least 4.5, of what carries meaning in a figure at least 3."""
     page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-    names = ("page", "surface", "ink", "muted", "student", "teacher", "control")
+    names = ("page", "surface", "ink", "muted", "student", "teacher", "comparator")
     values = page.evaluate(
         f"{list(names)}.map(name => getComputedStyle(document.documentElement).getPropertyValue('--' + name))"
     )
     colours = dict(zip(names, values, strict=True))
     for ground in ("page", "surface"):
-        for name, least in (("ink", 4.5), ("muted", 4.5), ("student", 4.5), ("teacher", 3), ("control", 3)):
+        for name, least in (("ink", 4.5), ("muted", 4.5), ("student", 4.5), ("teacher", 3), ("comparator", 3)):
             assert contrast(colours[name], colours[ground]) >= least, (name, ground)
 
 

@@ -1,18 +1,13 @@
+"""Drawings that stand inside a page: ids of their own, the page's colours, text that stays text."""
+
 import re
 from xml.etree import ElementTree
 
 import pytest
 
 from pipeline.report.svg import draw_svg, inline_svg
-from teacher_cache.errors import UserError
-
-HOSTILE = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="40" height="30"
-     onload="alert(1)">
-  <script>alert(2)</script>
-  <style>@import url(http://example.org/a.css); .g { fill: url(http://example.org/b) } .g { stroke: black }</style>
-  <a href="javascript:alert(3)"><image xlink:href="http://example.org/c.png"/></a>
-  <rect class="g" style="fill: url(http://example.org/d#e)"/><foreignObject><p>text</p></foreignObject>
-</svg>"""
+from student_jax.config import CircuitConfig
+from student_jax.export.drawing import draw_circuit
 
 
 def paint(canvas):
@@ -21,40 +16,39 @@ def paint(canvas):
     axes.set_xlabel("$5 & <b>")
 
 
-def test_ids_are_prefixed_and_references_follow(circuit):
-    root = ElementTree.fromstring(inline_svg(circuit, "one"))
-    ids = {element.get("id") for element in root.iter() if element.get("id")}
-    assert ids == {"one-box", "one-gate"}
-    assert root.find(".//use").get("href") == "#one-gate"
-    assert root.find("g").get("clip-path") == "url(#one-box)"
+@pytest.fixture(scope="module")
+def drawings(tmp_path_factory):
+    path = tmp_path_factory.mktemp("circuit") / "circuit.svg"
+    draw_circuit(CircuitConfig(qubits=3, layers=1), 2, path)
+    return [draw_svg("figure", 200, paint), inline_svg(path.read_text(), "circuit")]
 
 
-def test_black_and_white_follow_the_theme(circuit):
-    style = ElementTree.fromstring(inline_svg(circuit, "one")).find(".//use").get("style")
-    assert style == "fill: var(--surface); stroke: currentColor"
+def test_ids_are_prefixed_and_references_follow(drawings):
+    for name, text in zip(("figure", "circuit"), drawings, strict=True):
+        ids = re.findall(r'\bid="([^"]+)"', text)
+        assert ids
+        assert len(set(ids)) == len(ids)
+        assert all(one.startswith(f"{name}-") for one in ids)
+        assert set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', text.replace("'", ""))) <= {
+            pair for one in ids for pair in ((one, ""), ("", one))
+        }
+        assert ElementTree.fromstring(text).get("aria-labelledby") == f"{name}-title"
 
 
-def test_nothing_active_and_nothing_external_stays():
-    text = inline_svg(HOSTILE, "x")
-    assert not re.search(r"example\.org|alert|<script|foreignObject|onload|http", text)
-    assert "[aria-labelledby='x-title']" in text
-    assert 'viewBox="0 0 40 30"' in text
+def test_colours_and_font_are_the_pages_and_nothing_reaches_around(drawings):
+    assert "var(--student)" in drawings[0]
+    for text in drawings:
+        assert not re.search(r"#000000|#ffffff|font-family|<style|<metadata|https?:|xlink", text)
 
 
-@pytest.mark.parametrize("text", ["no drawing", "<p>no drawing</p>"])
-def test_what_is_not_svg_is_refused(text):
-    with pytest.raises(UserError, match="circuit-0: the drawing must be SVG, got"):
-        inline_svg(text, "circuit-0")
+def test_drawn_text_is_text_and_not_a_formula(drawings):
+    assert "$5 & <b>" in [text.text for text in ElementTree.fromstring(drawings[0]).iter("text")]
 
 
-def test_drawn_text_is_text_and_not_a_formula():
-    root = ElementTree.fromstring(draw_svg("figure", 200, paint))
-    assert "$5 & <b>" in [text.text for text in root.iter("text")]
+def test_drawing_twice_gives_the_same_bytes(drawings):
+    assert draw_svg("figure", 200, paint) == drawings[0]
 
 
-def test_drawing_twice_gives_the_same_bytes_and_other_names_other_ids():
-    first, again, other = draw_svg("a", 200, paint), draw_svg("a", 200, paint), draw_svg("b", 200, paint)
-    assert first == again
-    ids = [set(re.findall(r' id="([^"]+)"', text)) for text in (first, other)]
-    assert ids[0]
-    assert not ids[0] & ids[1]
+def test_what_matplotlib_did_not_draw_is_refused():
+    with pytest.raises(ValueError, match="x: the drawing must be matplotlib's SVG"):
+        inline_svg("<p>no drawing</p>", "x")
