@@ -21,7 +21,6 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 from safetensors import SafetensorError
 
-from student_jax.circuit.gates import angle_shapes
 from student_jax.config import StudentConfig
 from student_jax.data.features import link_embedder
 from student_jax.model import Parameters, initialise_parameters, name_arrays
@@ -204,8 +203,10 @@ def _arrange(arrays: Mapping[str, np.ndarray], description: Description, path: P
     """`arrays` as Parameters, refused unless names, shapes and types are those of the described student."""
     config, circuit = description.config, description.config.circuit
     held = sum(array.size for array in arrays.values())
-    angles = sum(math.prod(shape) for shape in angle_shapes(circuit).values())
-    size = description.dimensions * circuit.qubits + angles
+    if circuit.file is None:
+        size = max(description.dimensions, circuit.layers) * circuit.qubits
+    else:
+        size = description.dimensions * circuit.qubits + sum(math.prod(shape) for shape in circuit.arrays.values())
     if size > held:  # before as much is allocated
         raise UserError(f"{path} must hold at least {size} numbers for {DESCRIPTION}, got {held}; retrain or pull both")
     # Scales do not change shapes, and extreme ones cannot be drawn with.
