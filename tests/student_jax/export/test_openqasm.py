@@ -14,7 +14,6 @@ import pytest
 from qiskit import qasm2
 from qiskit.quantum_info import Pauli, Statevector
 from scipy.special import softmax
-from student_jax.comparators.predictions import predict_splits
 
 from student_jax.checkpoint import Checkpoint, Description
 from student_jax.circuit.gates import fill_angles
