@@ -6,16 +6,23 @@ import numpy as np
 import pennylane as qml
 import pytest
 
+from student_jax.checkpoint import load_checkpoint, save_student
 from student_jax.circuit.gates import angle_shapes, fill_angles, list_gates
 from student_jax.circuit.notation import INPUT, Gate, Parameter
 from student_jax.circuit.qnode import build_qnode
 from student_jax.circuit.reupload import Angles
 from student_jax.comparators.controls import build_control
-from student_jax.config import CircuitConfig, StudentConfig
+from student_jax.config import CircuitConfig, EmbedConfig, StudentConfig
+from student_jax.data.dataset import Split
+from student_jax.data.features import fit_embedder
 from student_jax.diagnosis.gradients import measure_gradient_variance
 from student_jax.diagnosis.live_parameters import count_angles, count_parameters
+from student_jax.diagnosis.robustness import measure_robustness
 from student_jax.engines import build_engine, choose_engine
+from student_jax.export.openqasm import export_student
 from student_jax.model import build_model, name_arrays
+from student_jax.student import Student
+from student_jax.training.trainer import train
 from teacher_cache.errors import UserError
 
 
@@ -123,3 +130,31 @@ def test_without_entanglement_it_is_the_qnode_of_its_rotations():
         return [qml.expval(qml.Z(0)), qml.expval(qml.Z(1))]
 
     np.testing.assert_allclose(control.apply(parameters, features), np.stack(run(), axis=-1), atol=1e-5)
+
+
+def test_a_student_is_trained_saved_asked_exported_and_diagnosed(tmp_path):
+    config = StudentConfig(
+        circuit=make_circuit(),
+        engine="default.qubit",
+        epochs=20,
+        batch_size=8,
+        seeds=2,
+        learning_rate=0.05,
+        encoding_scale=0.5,
+    )
+    texts = [f"{mood} film {k}" for k, mood in enumerate(["good", "bad"] * 16)]
+    labels = np.array([0, 1] * 16, np.int32)
+    embedder = fit_embedder(EmbedConfig(dimensions=6), texts, labels)
+    features, folder = tmp_path / "features", tmp_path / "student"
+    features.mkdir(), folder.mkdir()
+    embedder.save(features)
+    logits = np.where(labels[:, None] == np.arange(2), 2.0, -2.0).astype(np.float32)
+    split = Split(embedder.transform(texts), logits, labels)
+    training = train(build_model(config, 6, 2), {"train": split, "validation": split}, config, 0, "test")
+    save_student(folder, training, config, ["fine", "poor"], features, {"task": "mood"})
+
+    assert Student.load(folder).predict(["good film", "bad film"]).labels == ["fine", "poor"]
+    checkpoint = load_checkpoint(folder)
+    assert export_student(checkpoint, None, 3).count("rx(z0)") == 2
+    [exact] = measure_robustness(checkpoint, split, [0.0], [])
+    assert exact.accuracy > 0.9
