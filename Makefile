@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
+BOUNDS := .venv-bounds
 INSTALLED := $(VENV)/installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro student test faults bench lint report
+.PHONY: repro student test bounds faults bench lint report
 
 repro: $(VENV)/installed-pipeline  ## run the whole pipeline on what params.yaml says
 	qdllm doctor --lock
@@ -17,6 +18,11 @@ student: $(VENV)/installed-student  ## pull a shared teacher, train students aga
 
 test: lint  ## check the code and run all tests, a file at a time on every core
 	pytest --numprocesses auto --dist loadfile
+
+# Old releases warn of what newer ones took away; BERT's test needs transformers, and so torch.
+bounds: $(BOUNDS)/installed  ## run the tests of the cache's contract and of the student on the lowest versions allowed
+	$(BOUNDS)/bin/python -m pytest --numprocesses auto --dist loadfile -W default tests/student_jax \
+		--ignore tests/student_jax/comparators/test_network.py $(wildcard tests/teacher_cache/test_*.py)
 
 faults: $(INSTALLED)  ## do to captures and caches what can happen to them, and count how it ends
 	python -m tests.faults.run_faults
@@ -45,6 +51,13 @@ $(VENV)/installed-student: EXTRAS := serve
 $(INSTALLED) $(VENV)/installed-pipeline $(VENV)/installed-student: pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	touch $@
+
+$(BOUNDS)/installed: pyproject.toml tests/lowest_versions.py
+	test -x $(BOUNDS)/bin/python || $(PYTHON) -m venv $(BOUNDS)
+	$(BOUNDS)/bin/python tests/lowest_versions.py > $(BOUNDS)/lowest.txt
+	$(BOUNDS)/bin/python -m pip install --quiet -r $(BOUNDS)/lowest.txt
+	$(BOUNDS)/bin/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
 $(PEERS)/installed: tests/benchmarks/requirements.txt constraints.txt
