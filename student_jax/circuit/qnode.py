@@ -6,7 +6,7 @@ Imports: jaxtyping; pennylane where a QNode is built.
 
 from typing import TYPE_CHECKING, Any
 
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from student_jax.circuit.gates import list_gates
 from student_jax.circuit.notation import INPUT, measured_wires
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pennylane as qml
 
 
-def apply_gates(circuit: CircuitConfig, z: Float[Array, "*batch qubits"], angles: Any) -> None:
+def apply_gates(circuit: CircuitConfig, z: Float[Any, "*batch qubits"], angles: Any) -> None:
     """Queue every gate in order of time.
 
     Args:
@@ -54,7 +54,7 @@ def build_qnode(circuit: CircuitConfig, classes: int, device_name: str = "defaul
 
     wires = measured_wires(circuit, classes)
 
-    def run(z: Float[Array, "*batch qubits"], angles: Any) -> list[Any]:
+    def run(z: Float[Any, "*batch qubits"], angles: Any) -> list[Any]:
         apply_gates(circuit, z, angles)
         return [qml.expval(qml.Z(wire)) for wire in wires]
 

@@ -86,7 +86,7 @@ class CorpusEmbedding:
         return cls(vectorizers, projection, content["weighted"])
 
 
-def fit_corpus(config: EmbedConfig, texts: Sequence[str], labels: Sequence[int] | None) -> CorpusEmbedding:
+def fit_corpus(config: EmbedConfig, texts: Sequence[str], labels: Sequence[int] | np.ndarray | None) -> CorpusEmbedding:
     """Fit on the training split's texts.
 
     Of each kind of term, the `max_terms` heaviest stay. A term's column of the TF-IDF matrix is multiplied by the root
@@ -117,7 +117,7 @@ def fit_corpus(config: EmbedConfig, texts: Sequence[str], labels: Sequence[int] 
     return CorpusEmbedding((vectorizers[0], vectorizers[1]), projection, classes is not None)
 
 
-def find_directions(matrix: sp.csr_array, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
+def find_directions(matrix: sp.csr_array | sp.csr_matrix, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
     """The largest singular values of `matrix` (texts, terms) and their right singular vectors.
 
     A randomized range finder, then the eigenvectors of a small Gram matrix, which costs a tenth of a dense SVD.
@@ -170,7 +170,8 @@ def _fit_terms(
         raise UserError(f"embed: {rule}, got {vectorizer.min_df}: no term is left") from None
     weight = np.ones(present.shape[1]) if labels is None else weigh_terms(present, labels)
     heavy = np.sort(np.argsort(-weight * np.sqrt(present.sum(axis=0)), kind="stable")[:max_terms])
-    return _set_terms(vectorizer, vectorizer.get_feature_names_out()[heavy], vectorizer.idf_[heavy]), weight[heavy]
+    terms = vectorizer.get_feature_names_out()[heavy].tolist()
+    return _set_terms(vectorizer, terms, vectorizer.idf_[heavy]), weight[heavy]
 
 
 def _restore_terms(vectorizer: TfidfVectorizer, terms: Any, idf: np.ndarray) -> TfidfVectorizer:
@@ -181,8 +182,8 @@ def _restore_terms(vectorizer: TfidfVectorizer, terms: Any, idf: np.ndarray) -> 
     return _set_terms(vectorizer, terms, idf)
 
 
-def _set_terms(vectorizer: TfidfVectorizer, terms: Sequence[str], idf: np.ndarray) -> TfidfVectorizer:
+def _set_terms(vectorizer: TfidfVectorizer, terms: list[str], idf: np.ndarray) -> TfidfVectorizer:
     """A vectorizer with the same settings that knows exactly `terms`."""
-    made = clone(vectorizer).set_params(vocabulary=list(terms))
+    made = clone(vectorizer).set_params(vocabulary=terms)
     made.idf_ = idf
     return made

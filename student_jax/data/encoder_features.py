@@ -6,7 +6,7 @@ Imports: NumPy.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from student_jax.config import EmbedConfig
 from teacher_cache.errors import UserError
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """A frozen model, as teacher_cache.teacher.capture.frozen_encoder loads it."""
 

@@ -97,7 +97,10 @@ class Embedder:
 
 
 def fit_embedder(
-    config: EmbedConfig, texts: Sequence[str], labels: Sequence[int] | None = None, encoder: "Encoder | None" = None
+    config: EmbedConfig,
+    texts: Sequence[str],
+    labels: Sequence[int] | np.ndarray | None = None,
+    encoder: "Encoder | None" = None,
 ) -> Embedder:
     """Fit on the training split, and on nothing else.
 

@@ -49,7 +49,7 @@ def _cut_windows(split: Split, epoch: int, rows: int) -> Iterator[Split]:
     stored: StoredValues = split.features
     held: list[Piece] = []
     count = 0
-    for group in np.random.default_rng(epoch).permutation(len(stored.spans)):
+    for group in np.random.default_rng(epoch).permutation(len(stored.spans)).tolist():
         span = stored.spans[group]
         held.append((stored.read_group(group), np.arange(span.start, span.stop)))
         count += len(held[-1][1])

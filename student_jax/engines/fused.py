@@ -29,7 +29,7 @@ from student_jax.engines.fused_matrices import build_factors, group_sizes
 from student_jax.engines.interface import Engine, check_shapes, require_precision
 from teacher_cache.errors import UserError
 
-Qubits = Float[Array, "amplitudes batch"]
+Qubits = Float[Array, "_ batch"]
 
 
 def build_fused(circuit: CircuitConfig, classes: int, precision: str) -> Engine:
@@ -133,6 +133,7 @@ def _build_product(qubits: int) -> Callable[[Array, Array], Array]:
 
 def _tensor(a: tuple[Qubits, Qubits], b: tuple[Qubits, Qubits]) -> tuple[Qubits, Qubits]:
     """The Kronecker product of two complex factors, sample by sample."""
-    real = a[0][:, None] * b[0] - a[1][:, None] * b[1]
-    imaginary = a[0][:, None] * b[1] + a[1][:, None] * b[0]
+    (real_a, imaginary_a), (real_b, imaginary_b) = [part[:, None] for part in a], [part[None] for part in b]
+    real = real_a * real_b - imaginary_a * imaginary_b
+    imaginary = real_a * imaginary_b + imaginary_a * real_b
     return jax.tree.map(lambda part: part.reshape(-1, part.shape[-1]), (real, imaginary))

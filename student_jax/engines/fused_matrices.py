@@ -130,7 +130,7 @@ def _build_phases(qubits: int, last: int, pairs: Sequence[tuple[int, int]], dtyp
     def phases(rotations: Float[Array, "layers to from"] | None, angles: Float[Array, "layers gates"]) -> Factors:
         alpha = jnp.dot(angles, alpha_signs.T) / -2
         beta = jnp.einsum("lg,kxg->lkx", angles, beta_signs) / -2
-        left = one_hot[:, :, None] * jnp.stack([jnp.cos(alpha), jnp.sin(alpha)], axis=-1)[:, :, None, :]
+        left = one_hot[None, :, :, None] * jnp.stack([jnp.cos(alpha), jnp.sin(alpha)], axis=-1)[:, :, None, :]
         phase = jnp.einsum("lkxs,stuv->lktxuv", jnp.stack([jnp.cos(beta), jnp.sin(beta)], axis=-1), turns)
         moved = alone if rotations is None else jnp.einsum("lij,kjx->lkix", rotations, shifts)
         right = jnp.einsum("lkix,lktxuv->lktiuxv", jnp.broadcast_to(moved, (len(angles), *moved.shape[1:])), phase)

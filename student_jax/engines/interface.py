@@ -1,9 +1,11 @@
 """What an engine is: (z, angles) -> expectation values, a pure function that JAX can jit, differentiate and vmap.
 
-In: nothing.  Out: Engine, check_shapes(), require_precision().  Imports: jax.
+In: nothing.  Out: Engine, check_shapes(), require_precision(), let_pennylane_promote().  Imports: jax.
 """
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import jax
@@ -36,3 +38,14 @@ def require_precision(precision: str) -> DTypeLike:
     if precision == "float64" and not jax.config.read("jax_enable_x64"):
         raise UserError("precision float64 needs JAX's 64-bit mode, got 32-bit; set JAX_ENABLE_X64=1")
     return jax.numpy.dtype(precision)
+
+
+@contextmanager
+def let_pennylane_promote() -> Iterator[None]:
+    """Where default.qubit runs in JAX: it multiplies real angles with complex gates, which strict promotion forbids.
+
+    It also asks for complex128, and takes complex64 where JAX is in 32-bit mode, as it was told to be.
+    """
+    with warnings.catch_warnings(), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        warnings.filterwarnings("ignore", "Explicitly requested dtype complex128", UserWarning)
+        yield

@@ -8,7 +8,6 @@ array of `circuit.arrays`; it returns a list of expectation values.
 
 import hashlib
 import inspect
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ import pennylane as qml
 from jaxtyping import Array, Float
 
 from student_jax.config import CircuitConfig
-from student_jax.engines.interface import Engine, require_precision
+from student_jax.engines.interface import Engine, let_pennylane_promote, require_precision
 from teacher_cache.errors import UserError
 from teacher_cache.outside import locate
 
@@ -41,9 +40,7 @@ def build_own(circuit: CircuitConfig, precision: str) -> Engine:
     )
 
     def run_text(z: Float[Array, " qubits"], arrays: Mapping[str, Array]) -> Float[Array, " outputs"]:
-        with warnings.catch_warnings():
-            # default.qubit asks for complex128 and takes complex64 where JAX is in 32-bit mode, as it was told to be.
-            warnings.filterwarnings("ignore", "Explicitly requested dtype complex128", UserWarning)
+        with let_pennylane_promote():
             values = qnode(z, **arrays)
         return jnp.stack(list(values) if isinstance(values, list | tuple) else [values], axis=-1).astype(dtype)
 

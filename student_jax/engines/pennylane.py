@@ -5,7 +5,6 @@ default.qubit is the reference: one broadcast run in JAX, differentiated by back
 compiled libraries that JAX calls on the host; they run sample by sample and differentiate by the adjoint method.
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -20,7 +19,7 @@ from student_jax.circuit.gates import fill_angles, sum_rotations
 from student_jax.circuit.notation import measured_wires
 from student_jax.circuit.qnode import build_qnode
 from student_jax.config import CircuitConfig
-from student_jax.engines.interface import Engine, check_shapes, require_precision
+from student_jax.engines.interface import Engine, check_shapes, let_pennylane_promote, require_precision
 from teacher_cache.errors import UserError
 
 INSTALL = {"lightning.gpu": "pip install 'qdllm[gpu]'"}
@@ -56,9 +55,7 @@ def build_pennylane(name: str, circuit: CircuitConfig, classes: int, precision: 
 
 def _trace(qnode: qml.QNode) -> Engine:
     def simulate(z: Float[Array, "batch qubits"], angles: Any) -> Float[Array, "batch outputs"]:
-        with warnings.catch_warnings():
-            # default.qubit asks for complex128 and takes complex64 where JAX is in 32-bit mode, as it was told to be.
-            warnings.filterwarnings("ignore", "Explicitly requested dtype complex128", UserWarning)
+        with let_pennylane_promote():
             return jnp.stack(qnode(z, angles), axis=-1)
 
     return simulate

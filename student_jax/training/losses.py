@@ -11,13 +11,15 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from student_jax.config import LossConfig
 
 Term = Literal["ce", "kl", "js"]
 Rows = Float[Array, " rows"]
-Table = Float[Array, "rows classes"]
+Table = Float[Array | np.ndarray, "rows classes"]
+Labels = Int[Array | np.ndarray, " rows"]
 
 
 class LossNumbers(NamedTuple):
@@ -31,7 +33,7 @@ class LossNumbers(NamedTuple):
 
 
 def distillation_loss(
-    scores: Table, teacher_logits: Table, labels: Int[Array, " rows"], config: LossConfig | LossNumbers
+    scores: Table, teacher_logits: Table, labels: Labels, config: LossConfig | LossNumbers
 ) -> Float[Array, ""]:
     """Mean over rows of soft * T^2 * (kl * KL(f || q) + js * JS(f, q)) + hard * CE(y, q).
 
@@ -87,7 +89,7 @@ def jensen_shannon(scores: Table, teacher: Table) -> Rows:
     return jnp.sum(of_teacher + of_student, axis=-1) / 2
 
 
-def cross_entropy(scores: Table, labels: Int[Array, " rows"]) -> Rows:
+def cross_entropy(scores: Table, labels: Labels) -> Rows:
     """CE(y, q) = -log q_y of each row in nats, with q = softmax(scores)."""
     log_student = jax.nn.log_softmax(scores)
     return -jnp.take_along_axis(log_student, labels[:, None], axis=-1)[:, 0]

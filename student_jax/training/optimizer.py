@@ -43,12 +43,19 @@ def build_optimizer(
     def add_decay(step: Array, value: Array, rate: Array) -> Array:
         return rate * step + jnp.sign(rate) * numbers.weight_decay * value
 
-    return optax.chain(
+    chain = optax.chain(
         optax.identity() if numbers.clip_norm is None else optax.clip_by_global_norm(numbers.clip_norm),
         optax.scale_by_adam(),
         optax.stateless(lambda steps, values: jax.tree.map(add_decay, steps, values, rates)),
         optax.scale_by_learning_rate(schedule),
     )
+
+    def update(gradient: Any, state: Any, parameters: Any) -> tuple[Any, Any]:
+        # Optax counts steps in whole numbers and leaves it to promotion to multiply fractions with them.
+        with jax.numpy_dtype_promotion("standard"):
+            return chain.update(gradient, state, parameters)
+
+    return optax.GradientTransformation(chain.init, update)
 
 
 def gather_numbers(config: TrainingConfig) -> Numbers:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -28,7 +29,7 @@ def test_scores_are_the_definition(readout, rotations):
     z = features @ parameters.encoding.weight + parameters.encoding.bias
     values = np.stack(build_qnode(config.circuit, 2)(z, parameters.angles), axis=-1)
     expected = values if readout == "first" else values @ parameters.readout.weight + parameters.readout.bias
-    np.testing.assert_allclose(model.apply(parameters, features), expected, atol=1e-5)
+    np.testing.assert_allclose(model.apply(parameters, jnp.asarray(features)), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_tied_and_triple_start_as_the_same_circuit():
     scores = []
     for rotations in ("triple", "tied"):
         model = build_model(small(rotations=rotations), 5, 2)
-        scores.append(model.apply(model.initialise(np.random.default_rng(3)), features))
+        scores.append(model.apply(model.initialise(np.random.default_rng(3)), jnp.asarray(features)))
     np.testing.assert_allclose(*scores, atol=1e-6)
 
 
@@ -83,7 +84,7 @@ def test_scorer_gives_each_seed_and_row_its_scores(rows):
     found = build_scorer(model, config.precision)(jax.tree.map(lambda *arrays: np.stack(arrays), *draws), features)
     assert found.shape == (2, rows, 2)
     for seed, draw in enumerate(draws):
-        np.testing.assert_allclose(found[seed], model.apply(draw, features), atol=1e-6)
+        np.testing.assert_allclose(found[seed], model.apply(draw, jnp.asarray(features)), atol=1e-6)
 
 
 @pytest.mark.parametrize("enabled", [False, True])
@@ -94,7 +95,7 @@ def test_a_student_of_float64_is_scored_in_float64(enabled):
     one = model.initialise(np.random.default_rng(0))
     features = np.random.default_rng(1).normal(size=(4, 5))
     with jax.enable_x64(True):
-        expected = np.asarray(model.apply(one, features))
+        expected = np.asarray(model.apply(one, jnp.asarray(features)))
     with jax.enable_x64(enabled):
         found = build_scorer(model, "float64")(jax.tree.map(lambda array: array[None], one), features)[0]
     assert found.dtype == np.float64
@@ -107,7 +108,7 @@ def test_scorer_cuts_long_inputs_into_batches(monkeypatch):
     model = build_model(config, 5, 2)
     parameters = jax.tree.map(lambda array: array[None], model.initialise(np.random.default_rng(0)))
     features = np.random.default_rng(1).normal(size=(11, 5)).astype(np.float32)
-    whole = model.apply(jax.tree.map(lambda array: array[0], parameters), features)
+    whole = model.apply(jax.tree.map(lambda array: array[0], parameters), jnp.asarray(features))
     np.testing.assert_allclose(build_scorer(model, config.precision)(parameters, features)[0], whole, atol=1e-6)
 
 

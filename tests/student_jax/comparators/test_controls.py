@@ -1,6 +1,7 @@
 """The controls: what each can and cannot do, and that it is as large as it says."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pennylane as qml
 import pytest
@@ -42,8 +43,10 @@ def test_the_penalty_holds_what_meets_the_features_and_nothing_else(name):
 def test_linear_control_is_affine():
     model, parameters = draw("linear")
     one, two = np.random.default_rng(1).normal(size=(2, 4, 5)).astype(np.float32)
-    middle = model.apply(parameters, (one + two) / 2)
-    np.testing.assert_allclose(middle, (model.apply(parameters, one) + model.apply(parameters, two)) / 2, atol=1e-6)
+    middle = model.apply(parameters, jnp.asarray((one + two) / 2))
+    np.testing.assert_allclose(
+        middle, (model.apply(parameters, jnp.asarray(one)) + model.apply(parameters, jnp.asarray(two))) / 2, atol=1e-6
+    )
 
 
 def test_mlp_by_hand():
@@ -51,7 +54,9 @@ def test_mlp_by_hand():
     features = np.random.default_rng(1).normal(size=(4, 5)).astype(np.float32)
     hidden = np.tanh(features @ parameters.hidden.weight + parameters.hidden.bias)
     np.testing.assert_allclose(
-        model.apply(parameters, features), hidden @ parameters.output.weight + parameters.output.bias, atol=1e-6
+        model.apply(parameters, jnp.asarray(features)),
+        hidden @ parameters.output.weight + parameters.output.bias,
+        atol=1e-6,
     )
 
 
@@ -73,7 +78,7 @@ def test_circuit_without_entanglement_is_pennylanes_without_two_qubit_gates(read
     values = np.stack(run(features @ parameters.encoding.weight + parameters.encoding.bias), axis=-1)
     readout = parameters.readout
     expected = values[:, :2] if readout is None else values @ readout.weight + readout.bias
-    np.testing.assert_allclose(model.apply(parameters, features), expected, atol=1e-5)
+    np.testing.assert_allclose(model.apply(parameters, jnp.asarray(features)), expected, atol=1e-5)
 
 
 def test_frozen_circuit_starts_as_the_student_and_keeps_its_angles():
