@@ -1,6 +1,6 @@
 """Stage inputs: what params.yaml names outside of the checkout -> its checksums, in a file for every reader.
 
-Run as dvc.yaml does: python -m pipeline.stages.inputs --inputs FOLDER
+Run as dvc.yaml does: python -m pipeline.stages.inputs --inputs FOLDER [--versions FILE]
 It runs every time; where nothing has changed, it changes nothing, and nothing after it runs.
 """
 
@@ -12,12 +12,16 @@ from pipeline.entry import PATH, require, run
 from pipeline.params import PARAMS, read_yaml
 from pipeline.team.watched import compare
 from teacher_cache.publish import write_json
+from teacher_cache.versions import copy_versions
 
 
 @click.command()
 @require("inputs", kind=PATH)
-def main(inputs: Path) -> None:
+@click.option("--versions", type=PATH, help="Where the installed package's numbers go, in a project of `qdllm init`.")
+def main(inputs: Path, versions: Path | None) -> None:
     """Note the checksums of all files and folders that the active tasks and teachers are read from."""
+    if versions is not None:
+        copy_versions(versions)
     for file, (before, now) in compare(read_yaml(PARAMS), inputs).items():
         if before != now or not (inputs / file).exists():
             write_json(inputs / file, now)

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from networkx import dfs_postorder_nodes
 from pipeline.params import PARAMS, read_yaml
 from pipeline.team.watched import compare
 from teacher_cache.errors import UserError
+from teacher_cache.versions import VERSIONS, copy_versions
 
 INPUTS = "inputs"
 # Where the texts are, which need not be here where no stage runs that reads them.
@@ -88,6 +88,7 @@ def list_steps(repo: Repo, allow_missing: bool) -> list[Step]:
     steps: dict[Stage, Step] = {}
     with lock_repo(repo):
         graph = repo.index.graph
+        _refresh_versions(graph)
         outside = _word_inputs(graph)
         for stage in dfs_postorder_nodes(graph):
             upstream = list(graph.successors(stage))
@@ -95,8 +96,6 @@ def list_steps(repo: Repo, allow_missing: bool) -> list[Step]:
             # DVC itself decides; its status only words the decision.
             if stage.addressing == INPUTS:
                 pass  # it runs every time, and what it will find is known already
-            elif stage.always_changed:
-                reasons = _word_version(stage)
             elif stage.changed(allow_missing=allow_missing, upstream=upstream):
                 reasons = _word_changes(stage, allow_missing)
             reasons += [words for dep in stage.deps for words in outside.get(dep.fs_path, [])]
@@ -120,9 +119,21 @@ def list_needed(steps: list[Step]) -> list[Output]:
     ]
 
 
+def _list_inputs(graph: Iterable[Stage]) -> list[Path]:
+    """What stage `inputs` makes."""
+    return [Path(out.fs_path) for stage in graph if stage.addressing == INPUTS for out in stage.outs]
+
+
+def _refresh_versions(graph: Iterable[Stage]) -> None:
+    """Put the installed package's numbers where a project has them for DVC, as stage `inputs` would."""
+    for path in _list_inputs(graph):
+        if path.name == VERSIONS.name:
+            copy_versions(path)
+
+
 def _word_inputs(graph: Iterable[Stage]) -> dict[str, list[str]]:
     """What stage `inputs` would find changed outside of the checkout, by the file that a reader of it depends on."""
-    out = next((Path(stage.outs[0].fs_path) for stage in graph if stage.addressing == INPUTS), None)
+    out = next((path for path in _list_inputs(graph) if path.name == INPUTS), None)
     if out is None or not out.exists():  # it has said nothing yet that could be compared
         return {}
     return {
@@ -133,13 +144,6 @@ def _word_inputs(graph: Iterable[Stage]) -> dict[str, list[str]]:
         ]
         for file, (before, now) in compare(read_yaml(PARAMS), out).items()
     }
-
-
-def _word_version(stage: Stage) -> list[str]:
-    """Why what hangs on the stage `version` must run: DVC runs that stage every time, to find out."""
-    (out,) = stage.outs
-    recorded = Path(out.fs_path).read_text(encoding="utf-8") if out.exists else ""
-    return [] if recorded.split() == ["qdllm,", "version", version("qdllm")] else ["another qdllm is installed"]
 
 
 def _word_changes(stage: Stage, allow_missing: bool) -> list[str]:
