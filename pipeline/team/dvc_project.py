@@ -115,7 +115,8 @@ def list_needed(steps: list[Step]) -> list[Output]:
         for step in steps
         if not step.reasons
         for out in step.stage.outs
-        if out.use_cache and (step in side or out.fs_path in read)
+        # The report reads whole folders, of which each stage has made a file.
+        if out.use_cache and (step in side or not read.isdisjoint([out.fs_path, *map(str, Path(out.fs_path).parents)]))
     ]
 
 
