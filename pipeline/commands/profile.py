@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 from ruamel.yaml import YAML
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from pipeline.params import PARAMS, parse
 from pipeline.team.project import Project, read_project
@@ -51,9 +52,17 @@ def profile(name: str, data: Path | None, path: Path) -> None:
     )
 
 
+class _Representer(RoundTripRepresenter):
+    """Writes null where ruamel.yaml would write nothing."""
+
+
+_Representer.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
+
+
 def make_yaml() -> YAML:
-    """A reader and writer of YAML that keeps comments, quotes, order and the style of every number."""
+    """A reader and writer of YAML that keeps comments, quotes, order, the style of every number, and null as a word."""
     yaml = YAML()
+    yaml.Representer = _Representer
     yaml.preserve_quotes = True
     yaml.width = WIDTH
     yaml.indent(mapping=2, sequence=4, offset=2)

@@ -145,7 +145,7 @@ def test_paper_is_the_papers_setting(params):
 def test_ablation_trains_every_loss_and_as_many_seeds_as_the_paper(params):
     choose(params, "ablation")
     project = read_project(params)
-    assert project.evaluate.losses == ["ce", "kl", "js"]
+    assert {"ce", "kl", "js"} <= set(project.comparators)
     assert project.student.seeds == 5
     assert not project.embed.class_weights
     assert len(project.teachers) > 1
