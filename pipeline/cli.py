@@ -21,11 +21,12 @@ from pipeline.commands.share import share
 from pipeline.commands.student import student
 from pipeline.commands.sweep import sweep
 from pipeline.commands.teachers import teachers
+from pipeline.commands.upgrade import upgrade
 from pipeline.entry import run
 
 # In the order of the data's way.
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Before `dvc repro`": (init, doctor, profile, teachers, plan),
+    "Before `dvc repro`": (init, upgrade, doctor, profile, teachers, plan),
     "The teachers' cache": (cache, share),
     "The student": (student, results, sweep, plots, draw, diagnose),
     "The student at work": (predict, serve, export),

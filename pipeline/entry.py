@@ -23,6 +23,7 @@ import psutil
 from safetensors import SafetensorError
 
 from pipeline.lockfile import keep_copy
+from pipeline.old_project import require_carried
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
 
@@ -42,7 +43,8 @@ def run(command: click.Command, name: str) -> None:
     """Run `command`, turning a UserError or a failing disk into one line on stderr and exit code 2.
 
     With the environment variable QDLLM_DEBUG set, or the option --debug on the command line, the traceback is shown.
-    A stage keeps a copy of dvc.lock first, which DVC will write to when the stage is done.
+    A stage keeps a copy of dvc.lock first, which DVC will write to when the stage is done; in a project of version 0.1
+    it names `qdllm upgrade` and ends.
     """
     _configure_logging()
     if name != "qdllm":
@@ -50,6 +52,9 @@ def run(command: click.Command, name: str) -> None:
     debug = "--debug" in sys.argv or bool(os.environ.get("QDLLM_DEBUG"))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
+        # `qdllm --version` is what the first stage of a version 0.1 project runs: nothing is removed yet.
+        if name != "qdllm" or arguments == ["--version"]:
+            require_carried()
         sys.exit(command.main(arguments, prog_name=name, standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()

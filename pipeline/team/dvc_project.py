@@ -21,6 +21,7 @@ from dvc.repo import Repo, lock_repo
 from dvc.stage import Stage
 from networkx import dfs_postorder_nodes
 
+from pipeline.old_project import require_carried
 from pipeline.params import PARAMS, read_yaml
 from pipeline.team.watched import compare
 from teacher_cache.errors import UserError
@@ -66,8 +67,9 @@ def open_repo() -> Iterator[Repo]:
     """The project in the current folder, as DVC sees it.
 
     Raises:
-        UserError: what DVC refuses, in its own words.
+        UserError: what DVC refuses, in its own words; a project of version 0.1.
     """
+    require_carried()
     # DVC reports each failed object with a traceback; one line of ours says it all. QDLLM_DEBUG shows the cause.
     for name in () if os.environ.get("QDLLM_DEBUG") else ("dvc", "dvc_data", "dvc_objects"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -11,6 +11,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from pipeline.corpus.task_config import PrepareConfig, TaskConfig
+from pipeline.old_project import require_carried
 from pipeline.params import PARAMS, Name, Names, Seed, parse, read_over, read_yaml
 from student_jax.comparators.comparator_config import (
     FEATURE_CONFIGS,
@@ -47,8 +48,9 @@ def read_project(path: Path = PARAMS) -> Project:
     """Read and check all of `path`.
 
     Raises:
-        UserError: a key breaks a rule, or an active task, teacher or comparator is not defined.
+        UserError: it is version 0.1's, a key breaks a rule, or an active task, teacher or comparator is not defined.
     """
+    require_carried(path.parent)
     project = parse(read_yaml(path), Project, path=path)
     for key, active, defined in (
         ("tasks", project.tasks, project.task),

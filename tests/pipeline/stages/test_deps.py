@@ -23,6 +23,7 @@ READ = {"report": ["pipeline/profiles"]}
 PLUMBING = {
     "pipeline/entry.py",
     "pipeline/lockfile.py",
+    "pipeline/old_project.py",
     "teacher_cache/errors.py",
     "teacher_cache/outside.py",
     "teacher_cache/publish.py",
