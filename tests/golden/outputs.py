@@ -69,7 +69,7 @@ def prepare() -> dict[str, Any]:
     _write_params(task=tasks, prepare={"balance": True})
     found = {}
     for name in tasks:
-        _run("prepare", task=name, data=f"data/{name}", card=f"{name}.json")
+        _run("prepare", task=name, data=f"data/{name}", card=f"{name}.json", record="record.json")
         table, card = pq.read_table(f"data/{name}/examples.parquet"), json.loads(Path(f"{name}.json").read_text())
         found[name] = {
             "examples": _hash(table["example_id"].to_pylist(), table["text"].to_pylist()),
@@ -100,7 +100,7 @@ def embed() -> dict[str, Any]:
         "encoder": {"kind": "encoder", "checkpoint": "model"},
     }.items():
         _write_params(embed=block)
-        _run("embed", task="topics", data="data", features=name)
+        _run("embed", task="topics", data="data", features=name, record="record.json")
         table = pq.read_table(f"{name}/features.parquet")
         values = np.stack(table["features"].to_numpy())
         # A singular vector's sign is nobody's choice.
@@ -121,7 +121,7 @@ def base() -> dict[str, Any]:
     _write_params(teacher={name: {"base": block} for name, block in blocks.items()})
     found = {}
     for name in blocks:
-        _run("base", task="topics", teacher=name, data="data", base=name)
+        _run("base", task="topics", teacher=name, data="data", base=name, record="record.json")
         identity = json.loads(Path(name, "identity.json").read_text())
         model = AutoModelForCausalLM.from_pretrained(name).eval()
         tokens = [torch.tensor([row]) for row in tokenize(load_tokenizer(Path(name)), _read_texts()[0][:8], MAX_LENGTH)]
@@ -149,6 +149,7 @@ def finetune() -> dict[str, Any]:
             base=f"{name}/base",
             adapter=f"{name}/adapter",
             work="work",
+            record="record.json",
         )
         record = json.loads(Path(name, "adapter", RECORD).read_text())
         tensors = load_file(Path(name, "adapter", ADAPTER_WEIGHTS))
@@ -178,7 +179,7 @@ def cache_teacher() -> dict[str, Any]:
             "work": f"{name}/work",
             "cache": f"{name}/cache",
         }
-        _run("cache_teacher", task="topics", teacher=name, data="data", **folders)
+        _run("cache_teacher", task="topics", teacher=name, data="data", **folders, record="record.json")
         table = pq.read_table(sorted(Path(name, "cache").glob("*.parquet")))
         manifest = json.loads(Path(name, "cache/manifest.json").read_text())
         columns = {key: np.stack(table[key].to_numpy()).astype(float) for key in ("logits", "probabilities", "hidden")}
@@ -197,36 +198,64 @@ def cache_teacher() -> dict[str, Any]:
 
 def train_student() -> dict[str, Any]:
     """A student of fixed features and a fixed cache, by the course of its training."""
-    _write_examples()
-    table, random = pq.read_table("data/examples.parquet"), np.random.default_rng(SEED)
-    examples = fingerprint_examples(table.to_batches())
-    labels = np.array(table["label"].to_pylist())
-    Path("features").mkdir()
-    values = (np.eye(6)[labels] + random.normal(size=(ROWS, 6)) * 0.5).astype(np.float32)
-    write_features(Path("features/features.parquet"), table["example_id"], [values], 6, examples)
-    for name in ("embedder.json", "embedder.safetensors"):  # goes with the student, and is not looked into
-        Path("features", name).write_text("{}")
-    _write_cache(table, np.eye(len(LABELS))[labels] * 2 + random.normal(size=(ROWS, len(LABELS))), examples)
-    student = {"circuit": {"qubits": 3, "layers": 2}, "learning_rate": 0.1, "batch_size": 6, "epochs": 4, "seeds": 2}
-    student |= {"encoding_scale": 0.5, "l2": 0.01}
-    _write_params(student=student)
-    _run(
-        "train_student",
-        task="topics",
-        teacher="sage",
-        features="features",
-        cache="cache",
-        student="student",
-        compiled="compiled",
-    )
+    _write_student()
     with Path("student/curves.csv").open() as file:
         rows = list(csv.DictReader(file))
     return {name: _round([float(row[name]) for row in rows]) for name in rows[0]}
 
 
-# By the stage's name; the other stages of the student's side have no number to be kept honest by: they depend on code.
+def evaluate() -> dict[str, Any]:
+    """That student and its teacher, by their scores and by every answer's probabilities."""
+    _write_student()
+    _run("evaluate", task="topics", teacher="sage", **INPUTS, student="student", answers="answers.parquet", **RESULTS)
+    summary = json.loads(Path("evaluation/summary.json").read_text())
+    return {
+        "metrics": _list_scores(json.loads(Path("metrics.json").read_text())),
+        "seeds": _list_scores(summary["seeds"]),
+        "confusion": summary["confusion"],
+        "parameters": summary["parameters"],
+        "answers": _read_answers(Path("answers.parquet")),
+    }
+
+
+def compare() -> dict[str, Any]:
+    """Each comparator that reads features, by its scores and answers, the chosen setting and its size."""
+    _write_features_and_cache()
+    training = {"learning_rate": 0.1, "batch_size": 6, "epochs": 4, "seeds": 2, "grid": {"learning_rate": [0.03, 0.1]}}
+    blocks = {
+        "logistic": {"C": 1.0, "grid": {"C": [0.1, 1.0]}},
+        "linear": {},
+        "mlp": {},
+        "frozen_circuit": {},
+        "ce": {},
+    }
+    _write_params(student=STUDENT, comparator={"shared": {"features": training}, **blocks})
+    return {name: _compare("compare", name, **INPUTS) for name in blocks}
+
+
+def compare_texts() -> dict[str, Any]:
+    """A comparator that reads texts."""
+    _write_features_and_cache()
+    training = {"learning_rate": 0.01, "batch_size": 6, "epochs": 2, "seeds": 1, "vocabulary": 200}
+    _write_params(comparator={"shared": {"texts": training}, "textrcnn": {}})
+    return {"textrcnn": _compare("compare_texts", "textrcnn", data="data", cache="cache", compiled=COMPILED.name)}
+
+
+# Of the whole process: where JAX was first told to keep programs, it goes on keeping them.
+COMPILED = tempfile.TemporaryDirectory()
+INPUTS = {"features": "features", "cache": "cache", "compiled": COMPILED.name}
+RESULTS = {"evaluation": "evaluation", "metrics": "metrics.json"}
+STUDENT = {"circuit": {"qubits": 3, "layers": 2}, "learning_rate": 0.1, "batch_size": 6, "epochs": 4, "seeds": 2}
+STUDENT |= {"encoding_scale": 0.5, "l2": 0.01}
+
+
+# By the stage's name; `inputs` and `report` compute no numbers.
 STAGES: dict[str, Callable[[], dict[str, Any]]] = {
-    function.__name__: function for function in (prepare, embed, base, finetune, cache_teacher, train_student)
+    function.__name__: function
+    for function in (
+        *(prepare, embed, base, finetune, cache_teacher),
+        *(train_student, evaluate, compare, compare_texts),
+    )
 }
 
 
@@ -238,8 +267,59 @@ def compute(stage: str) -> dict[str, Any]:
 
 def _run(stage: str, **options: str) -> None:
     """Run a stage's own command in this process."""
-    arguments = [word for name, value in {**options, "record": "record.json"}.items() for word in (f"--{name}", value)]
+    arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
     import_module(f"pipeline.stages.{stage}").main(arguments, standalone_mode=False)
+
+
+def _write_features_and_cache() -> None:
+    _write_examples()
+    table, random = pq.read_table("data/examples.parquet"), np.random.default_rng(SEED)
+    examples = fingerprint_examples(table.to_batches())
+    labels = np.array(table["label"].to_pylist())
+    Path("features").mkdir()
+    values = (np.eye(6)[labels] + random.normal(size=(ROWS, 6)) * 0.5).astype(np.float32)
+    write_features(Path("features/features.parquet"), table["example_id"], [values], 6, examples)
+    write_json(
+        Path("features/embedder.json"),
+        {"config": {"kind": "corpus", "class_weights": False}, "inference_parameters": 0},
+    )
+    Path("features/embedder.safetensors").write_text("{}")  # goes with the student, and is not looked into
+    _write_cache(table, np.eye(len(LABELS))[labels] * 2 + random.normal(size=(ROWS, len(LABELS))), examples)
+
+
+def _write_student() -> None:
+    _write_features_and_cache()
+    _write_params(student=STUDENT)
+    _run("train_student", task="topics", teacher="sage", **INPUTS, student="student", record="record.json")
+
+
+def _compare(stage: str, name: str, **inputs: str) -> dict[str, Any]:
+    outs = {"comparison": name, "metrics": "metrics.json", "record": "record.json"}
+    _run(stage, task="topics", teacher="sage", comparator=name, **inputs, **outs)
+    found = json.loads(Path(name, "comparison.json").read_text())
+    return {
+        "seeds": _list_scores(found["seeds"]),
+        "settings": [_round([one["validation_loss"]]) for one in found["tuning"]["settings"]],
+        "chosen": found["tuning"]["chosen"],
+        "parameters": found["parameters"],
+        "answers": _read_answers(Path(name, "answers.parquet")),
+    }
+
+
+def _list_scores(value: Any) -> Any:
+    """The same levels, every number rounded."""
+    if isinstance(value, dict):
+        return {key: _list_scores(inner) for key, inner in value.items() if inner is not None}
+    return [_list_scores(inner) for inner in value] if isinstance(value, list) else _round([value])[0]
+
+
+def _read_answers(path: Path) -> dict[str, Any]:
+    table = pq.read_table(path)
+    return {
+        "examples": _hash(table["example_id"].to_pylist()),
+        "predicted": "".join(map(str, table["predicted"].to_pylist())),
+        "probabilities": _round(np.stack(table["probabilities"].to_numpy())[::3]),
+    }
 
 
 def _write_params(**blocks: Any) -> None:
