@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from student_jax.circuit.gates import count_outputs, fill_angles, repeated_arrays, sum_rotations
 from student_jax.config import EngineName, StudentConfig
@@ -166,7 +166,9 @@ def build_scorer(model: Model, precision: str) -> Score:
 
     @cache
     def compile_apply(mesh: Mesh) -> Callable[[Any, np.ndarray], Array]:
-        def apply(parameters: Any, rows: Float[Array, "rows dimensions"]) -> Float[Array, "seeds rows classes"]:
+        def apply(
+            parameters: Any, rows: Float[Array, "rows dimensions"] | Int[Array, "rows tokens"]
+        ) -> Float[Array, "seeds rows classes"]:
             return map_students(lambda one: model.apply(one, rows), parameters, len(rows) * model.amplitudes)
 
         return jax.jit(

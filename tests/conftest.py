@@ -1,4 +1,4 @@
-"""Property tests draw the same examples on every run, and no example fails for being slow on a busy machine."""
+"""Whatever holds for every test: the same examples on every run, one thread a process, types and shapes checked."""
 
 import os
 
@@ -6,11 +6,19 @@ from hypothesis import settings
 
 # Test files run side by side, one on a core; before torch is imported, here or in a process that a test starts.
 os.environ["OMP_NUM_THREADS"] = "1"
+# Before jax is imported: no dtype and no shape is mended in silence, here or in a process that a test starts.
+os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 
+# No example fails for being slow on a busy machine.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
 
 def pytest_configure(config):
-    # PennyLane 0.45 reads names of jax.core that JAX 0.10 deprecates (is_concrete, concrete_or_error).
-    config.addinivalue_line("filterwarnings", r"ignore:jax\.core\.\w+ is deprecated:DeprecationWarning")
+    from jaxtyping import install_import_hook
+
+    # Every call of the student's half is checked against its annotations, shapes of arrays included.
+    install_import_hook("student_jax", "beartype.beartype")
+    # PennyLane and flax read names of JAX that it deprecates.
+    config.addinivalue_line("filterwarnings", r"ignore:jax\.[\w.]+ is deprecated:DeprecationWarning:(pennylane|flax)\.")

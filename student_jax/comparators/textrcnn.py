@@ -11,7 +11,7 @@ pretrained ones of Wikipedia, and words are word pieces. The nonlinearity f, whi
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from student_jax.comparators.bert import Bert
 from student_jax.comparators.comparator_config import TextConfig
@@ -60,7 +60,7 @@ def build_textrcnn(config: TextConfig, facts: Facts, bert: Bert | None = None) -
 def _recur(
     matrix: Float[Array, "width width"],
     words: Float[Array, "rows tokens width"],
-    own: Float[Array, "rows tokens 1"],
+    own: Bool[Array, "rows tokens 1"],
     start: Float[Array, " width"],
     reverse: bool,
 ) -> Float[Array, "rows tokens width"]:

@@ -126,7 +126,7 @@ def _build_product(qubits: int) -> Callable[[Array, Array], Array]:
         # The large, last product writes real and imaginary rows in one pass: a * re + (i a) * im.
         head = jnp.stack(reduce(_tensor, heads), axis=1)[:, None]
         turned = jnp.stack([-imaginary, imaginary], axis=1)
-        return (head * real[:, None] + head[:, :, ::-1] * turned).reshape(-1, len(z))
+        return (head * real[None, :, None] + head[:, :, ::-1] * turned[None]).reshape(-1, len(z))
 
     return build_state
 

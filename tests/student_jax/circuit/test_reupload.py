@@ -129,7 +129,7 @@ def test_without_entanglement_it_is_the_qnode_of_its_rotations():
                 qml.RY(parameters.angles.ry[layer, qubit, 0], wires=qubit)
         return [qml.expval(qml.Z(0)), qml.expval(qml.Z(1))]
 
-    np.testing.assert_allclose(control.apply(parameters, features), np.stack(run(), axis=-1), atol=1e-5)
+    np.testing.assert_allclose(control.apply(parameters, jnp.asarray(features)), np.stack(run(), axis=-1), atol=1e-5)
 
 
 def test_a_student_is_trained_saved_asked_exported_and_diagnosed(tmp_path):

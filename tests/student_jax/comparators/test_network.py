@@ -3,6 +3,7 @@
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -60,7 +61,7 @@ def test_states_are_those_of_transformers(checkpoint):
         jax.tree.structure(nnx.to_pure_dict(shapes)), [values[f"transformer.{name}"] for name in names]
     )
     own = tokens != 0
-    for found, expected in zip(nnx.merge(graph, tree)(tokens), states, strict=True):
+    for found, expected in zip(nnx.merge(graph, tree)(jnp.asarray(tokens)), states, strict=True):
         np.testing.assert_allclose(np.asarray(found)[own], expected[own], atol=1e-4)
 
 
@@ -70,7 +71,7 @@ def test_a_rival_starts_from_the_first_layers_and_the_pooler(checkpoint):
     model, parameters = build(read_bert(folder))
     tensors = load_file(folder / "model.safetensors")
     expected = np.tanh(states[2][:, 0] @ tensors["pooler.dense.weight"].T + tensors["pooler.dense.bias"])
-    np.testing.assert_allclose(model.apply(parameters, tokens), expected, atol=1e-4)
+    np.testing.assert_allclose(model.apply(parameters, jnp.asarray(tokens)), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("method", [name for name, rival in TEXT_COMPARATORS.items() if rival.starts])
@@ -80,7 +81,7 @@ def test_every_rival_that_can_starts_from_a_checkpoint(checkpoint, method):
     facts = Facts(VOCABULARY, LENGTH, 2, tokens, *(((0, 2), 5) if TEXT_COMPARATORS[method].states else ()))
     model = TEXT_COMPARATORS[method].build(TEXT_CONFIGS[method](), facts, read_bert(folder))
     parameters = model.initialise(np.random.default_rng(0))
-    assert np.isfinite(model.apply(parameters, tokens)).all()
+    assert np.isfinite(model.apply(parameters, jnp.asarray(tokens))).all()
     words = load_file(folder / "model.safetensors")["embeddings.word_embeddings.weight"]
     found = parameters["word" if method == "quantum_convolution" else "transformer"]
     if method == "quantum_convolution":
@@ -96,7 +97,7 @@ def test_padding_changes_nothing():
     for causal in (False, True):
         size = TransformerSize(2, 16, 2, 24, VOCABULARY, 20, causal=causal)
         network = Classifier(size, Facts(VOCABULARY, LENGTH, 2, tokens), pooler=True, rngs=nnx.Rngs(0))
-        np.testing.assert_allclose(network(tokens), network(wider), atol=1e-5)
+        np.testing.assert_allclose(network(jnp.asarray(tokens)), network(jnp.asarray(wider)), atol=1e-5)
 
 
 def test_a_decoder_sees_what_came_before_alone():
@@ -106,7 +107,7 @@ def test_a_decoder_sees_what_came_before_alone():
     changed[:, 6] += 1
     size = TransformerSize(2, 16, 2, 24, VOCABULARY + 1, LENGTH, types=0, causal=True)
     network = Transformer(size, nnx.Rngs(0))
-    one, two = (np.asarray(network(each)[-1]) for each in (tokens, changed))
+    one, two = (np.asarray(network(jnp.asarray(each))[-1]) for each in (tokens, changed))
     np.testing.assert_allclose(one[:, :6], two[:, :6], atol=1e-6)
     assert np.abs(one[:, 6:] - two[:, 6:]).max(axis=(0, 2)).min() > 1e-4
 

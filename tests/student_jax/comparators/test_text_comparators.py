@@ -29,21 +29,23 @@ OURS, THEIRS = RANDOM.normal(size=(2, 6, 2, 5)).astype(np.float32)
 
 def test_reverse_divergence_by_hand():
     q, f = softmax(SCORES, axis=1), softmax(LOGITS, axis=1)
-    np.testing.assert_allclose(reverse_divergence(SCORES, LOGITS), (q * np.log(q / f)).sum(axis=1), rtol=1e-4)
-    far = np.array([[200.0, 0.0]], np.float32)
+    found = reverse_divergence(jnp.asarray(SCORES), jnp.asarray(LOGITS))
+    np.testing.assert_allclose(found, (q * np.log(q / f)).sum(axis=1), rtol=1e-4)
+    far = jnp.array([[200.0, 0.0]], jnp.float32)
     assert np.isfinite(jax.grad(lambda scores: reverse_divergence(scores, far).sum())(-far)).all()
 
 
 def test_distances_of_states_by_hand():
     """Layers add up; rows are averaged; TinyBERT's coordinates, too."""
+    ours, theirs = jnp.asarray(OURS), jnp.asarray(THEIRS)
     expected = sum(((OURS[:, k] - THEIRS[:, k]) ** 2).mean() for k in range(2))
-    assert float(measure_distance(OURS, THEIRS)) == pytest.approx(expected, rel=1e-5)
+    assert float(measure_distance(ours, theirs)) == pytest.approx(expected, rel=1e-5)
     unit = [states / np.linalg.norm(states, axis=2, keepdims=True) for states in (OURS, THEIRS)]
     expected = ((unit[0] - unit[1]) ** 2).sum(axis=(1, 2)).mean()
-    assert float(measure_patience(OURS, THEIRS)) == pytest.approx(expected, rel=1e-5)
+    assert float(measure_patience(ours, theirs)) == pytest.approx(expected, rel=1e-5)
     cosines = (unit[0] * unit[1]).sum(axis=2)[:, 1]
-    assert float(measure_turn(OURS[:, 1], THEIRS[:, 1])) == pytest.approx((1 - cosines).mean(), rel=1e-5)
-    assert float(measure_turn(OURS[:, 0], 3 * OURS[:, 0])) == pytest.approx(0, abs=1e-6)
+    assert float(measure_turn(ours[:, 1], theirs[:, 1])) == pytest.approx((1 - cosines).mean(), rel=1e-5)
+    assert float(measure_turn(ours[:, 0], 3 * ours[:, 0])) == pytest.approx(0, abs=1e-6)
     zeros = jnp.zeros((2, 1, 3))
     assert np.isfinite(jax.grad(lambda states: measure_patience(states, zeros + 1))(zeros)).all()
 
@@ -56,7 +58,8 @@ def test_the_loss_of_few_labels_by_hand():
     q, f = log_softmax(SCORES, axis=1), softmax(logits, axis=1)
     divergence = (f * (np.log(f) - q)).sum(axis=1)
     expected = (0.3 * (-q[0, 1] - q[1, 2]) + 0.7 * (divergence[2] + divergence[4])) / 6
-    assert float(semi_supervised_loss(SCORES, logits, labels, config)) == pytest.approx(expected, rel=1e-5)
+    found = semi_supervised_loss(*map(jnp.asarray, (SCORES, logits, labels)), config)
+    assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
 def test_few_labels_are_few_of_each_class(dataset):
@@ -73,7 +76,7 @@ def test_textrcnn_by_hand():
     network = TextRcnn(VOCABULARY, 4, 6, nnx.Rngs(0))
     network.first[...], network.last[...] = jnp.arange(4.0) / 4, -jnp.arange(4.0) / 4
     tokens, _ = make_tokens(3, 1)
-    found = network(tokens)
+    found = network(jnp.asarray(tokens))
     weights = {name: np.asarray(array) for name, array in name_arrays(nnx.to_pure_dict(nnx.state(network))).items()}
     for row, own in zip(found, tokens, strict=True):
         words = weights["word.embedding"][own[own != 0]]
@@ -160,4 +163,4 @@ def test_a_batch_without_teachers_states_is_a_fault_of_ours(facts):
     model = TEXT_COMPARATORS["tinybert"].build(TEXT_CONFIGS["tinybert"](), facts._replace(width=0), None)
     parameters = model.initialise(np.random.default_rng(0))
     with pytest.raises(ValueError, match="states must be compared with a teacher's"):
-        model.loss(parameters, Split(make_tokens(2, 0)[0], np.zeros((2, 2)), np.zeros(2, int)))
+        model.loss(parameters, Split(jnp.asarray(make_tokens(2, 0)[0]), np.zeros((2, 2)), np.zeros(2, int)))
