@@ -39,7 +39,7 @@ def test_without_noise_and_shots_it_is_the_evaluated_accuracy(project):
     found = json.loads(
         project.run(*("qdllm", "diagnose"), *STUDENT, *SMALL, "--rows", "100000", "--noise", "0", "--json")
     )
-    folder = project.folder / "evaluations/emotion-tiny/llama-tiny/summary"
+    folder = project.folder / "evaluations/emotion-tiny/llama-tiny"
     confusion = json.loads((folder / "summary.json").read_text())["confusion"]["student"]
     right, rows = sum(confusion[k][k] for k in range(2)), sum(map(sum, confusion))
     assert found["rows"] == rows
