@@ -424,7 +424,14 @@ def _round(values: Any) -> Any:
     )
 
 
-if __name__ == "__main__":
-    for name in sys.argv[1:]:
+def main(names: Sequence[str]) -> None:
+    """Keep the outputs of the stages called `names`; with --show, print those of all stages instead."""
+    if "--show" in names:
+        print(json.dumps({name: compute(name) for name in STAGES}))
+    for name in set(names) & set(STAGES):
         content = {"version": read_version(name), "outputs": compute(name)}
         (FOLDER / f"{name}.json").write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -6,7 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,15 @@ class Checkout:
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new))
+
+    @contextmanager
+    def edited(self, old: str, new: str) -> Iterator[None]:
+        """`edit` for a while: what others share is given back as it was, whatever happens."""
+        self.edit(old, new)
+        try:
+            yield
+        finally:
+            self.edit(new, old)
 
     def at(self, folder: Path, **environment: str) -> "Checkout":
         return Checkout(folder, {**self.environment, **environment})

@@ -9,7 +9,7 @@ from pipeline.commands.plan import format_seconds, read_seconds
 def test_a_plan_says_what_would_run_and_why(owner, tmp_path):
     checkout = owner.at(tmp_path / "copy")
     shutil.copytree(owner.folder, checkout.folder)
-    assert checkout.run("qdllm", "plan") == "0 of 9 stages would run or be fetched from the run-cache\n"
+    assert checkout.run("qdllm", "plan") == "0 of 10 stages would run or be fetched from the run-cache\n"
 
     assert json.loads(checkout.run("qdllm", "plan", "--json")) == []
 
