@@ -1,12 +1,10 @@
 """The door that every text passes: normalised, told apart, counted.
 
-In: (text, class index) rows.  Out: Cleaned, normalise(), make_example_id(), clean().
+In: (text, class index) rows, TextRules.  Out: Cleaned, REASONS, make_example_id(), clean().
 Imports: NumPy, pyarrow.
 """
 
 import hashlib
-import re
-import unicodedata
 from array import array
 from collections import Counter
 from collections.abc import Iterable
@@ -16,10 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from teacher_cache.schema import EXAMPLE_ID_BYTES
+from teacher_cache.text import FAULTS, TextRules
 
-REASONS = ("null", "invalid_characters", "empty", "too_long", "contradicting", "duplicate")
-# NUL ends a string in too many libraries, and a lone surrogate (JSON can escape one) is not encodable.
-INVALID = re.compile("[\0\ud800-\udfff]")
+REASONS = (*FAULTS, "contradicting", "duplicate")
 # So many texts are Python objects at once; the others lie side by side in Arrow's memory, at a third of the size.
 BLOCK_ROWS = 65536
 
@@ -36,23 +33,18 @@ class Cleaned(NamedTuple):
     drops: Counter[str]
 
 
-def normalise(text: str) -> str:
-    """Unicode NFC with every run of white space made one space and none at the ends; doing it twice changes nothing."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
-
-
 def make_example_id(task: str, text: str) -> bytes:
     """16 bytes that stand for a normalised `text` of `task`, wherever and in whatever order it is read."""
     return hashlib.blake2b(f"{task}\0{text}".encode(), digest_size=EXAMPLE_ID_BYTES).digest()
 
 
-def clean(task: str, rows: Iterable[tuple[str | None, int]], max_characters: int) -> Cleaned:
+def clean(task: str, rows: Iterable[tuple[str | None, int]], rules: TextRules) -> Cleaned:
     """Normalise texts and drop what cannot be learnt from.
 
     Args:
         task: part of every id.
         rows: (text, class index), read once.
-        max_characters: longest normalised text that is kept.
+        rules: of the texts' normal form, and of which are kept.
 
     Returns:
         What is kept and what is dropped; the two together account for every row, and neither depends on the order of
@@ -62,8 +54,8 @@ def clean(task: str, rows: Iterable[tuple[str | None, int]], max_characters: int
     ids, classes, block = bytearray(), array("i"), []
     blocks: list[pa.Array] = []
     for text, label in rows:
-        normalised = None if text is None else normalise(text)
-        if reason := _find_fault(normalised, max_characters):
+        normalised = None if text is None else rules.normalise(text)
+        if reason := rules.find_fault(normalised):
             drops[reason] += 1
         elif normalised is not None:
             ids += make_example_id(task, normalised)
@@ -87,13 +79,3 @@ def _tell_apart(ids: np.ndarray, classes: np.ndarray, texts: pa.ChunkedArray, dr
     drops["duplicate"] = int((counts[agreed] - 1).sum())
     kept = starts[agreed]
     return Cleaned(ids[kept], classes[kept], texts.take(order[kept]), drops)
-
-
-def _find_fault(text: str | None, max_characters: int) -> str | None:
-    if text is None:
-        return "null"
-    if not text:
-        return "empty"
-    if len(text) > max_characters:
-        return "too_long"
-    return "invalid_characters" if INVALID.search(text) else None

@@ -45,7 +45,7 @@ def build_examples(name: str, task: TaskConfig, prepare: PrepareConfig, seed: in
     """
     source = read_source(name, task, seed, root)
     rows = ((text, task.labels.index(label)) for text, label in source.rows)
-    ids, classes, texts, drops = clean(name, rows, prepare.max_characters)
+    ids, classes, texts, drops = clean(name, rows, prepare.rules)
     if not len(ids):
         counts = ", ".join(f"{reason} {count}" for reason, count in drops.items() if count) or "none"
         raise UserError(

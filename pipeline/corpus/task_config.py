@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from teacher_cache.text import Invisible, TextRules
+
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Name = Annotated[str, Field(min_length=1)]
 
@@ -72,7 +74,8 @@ class PrepareConfig:
     """Cleaning and splitting (block `prepare`).
 
     `balance` drops the surplus of the larger classes; `split` is train : validation : test; a text of more than
-    `max_characters` after normalisation is dropped.
+    `max_characters` after normalisation is dropped. `invisible` says whether invisible characters are dropped from
+    texts, here and wherever the student is asked, or kept as something may be hidden in them.
     """
 
     balance: bool = True
@@ -80,3 +83,10 @@ class PrepareConfig:
         default_factory=lambda: [6, 2, 2]
     )
     max_characters: Annotated[int, Field(ge=1)] = 20_000
+    # Of projects whose params.yaml does not say: what version 0.1 did.
+    invisible: Invisible = "keep"
+
+    @property
+    def rules(self) -> TextRules:
+        """What a text must be, in training and at inference."""
+        return TextRules(self.invisible, self.max_characters)

@@ -6,20 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.corpus import clean as clean_module
-from pipeline.corpus.clean import REASONS, clean, make_example_id, normalise
+from pipeline.corpus.clean import REASONS, clean, make_example_id
+from teacher_cache.text import TextRules, normalise
 
 # A small alphabet, so that duplicates, contradictions, combining marks and every kind of white space do come up.
 TEXTS = st.text(alphabet="ab\u00e9e\u0301 \t\n\u00a0\u2003\u2028\0\ud800", max_size=5)
 ROWS = st.lists(st.tuples(st.none() | TEXTS, st.integers(0, 1)), max_size=30)
-
-
-@given(st.text())
-def test_normalising_twice_changes_nothing(text):
-    assert normalise(normalise(text)) == normalise(text)
-
-
-def test_normalising_composes_and_closes_up():
-    assert normalise("  cafe\u0301\t\n \u00a0au\u2003lait ") == "caf\u00e9 au lait"
 
 
 def test_example_id_is_the_documented_hash():
@@ -47,7 +39,7 @@ def test_every_reason_is_counted():
         ("both", 0),  # contradicting
         ("1234567890", 1),
     ]
-    cleaned = clean("mood", rows, max_characters=10)
+    cleaned = clean("mood", rows, TextRules(max_characters=10))
     assert as_dict(cleaned) == {"same": 0, "1234567890": 1}
     assert cleaned.drops == {
         "null": 1, "empty": 1, "invalid_characters": 2, "too_long": 1, "duplicate": 1, "contradicting": 3
@@ -61,7 +53,7 @@ def test_cleaning_accounts_for_every_row_in_any_order(block, rows, random):
     random.shuffle(shuffled)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clean_module, "BLOCK_ROWS", block)
-        first, second = (clean("mood", iter(one), max_characters=4) for one in (rows, shuffled))
+        first, second = (clean("mood", iter(one), TextRules(max_characters=4)) for one in (rows, shuffled))
     assert len(first.ids) + first.drops.total() == len(rows)
     assert set(first.drops) == set(REASONS)
     assert first.drops == second.drops
@@ -71,7 +63,7 @@ def test_cleaning_accounts_for_every_row_in_any_order(block, rows, random):
 
 @given(ROWS)
 def test_what_is_kept_is_clean_has_its_only_label_and_is_sorted_by_its_id(rows):
-    cleaned = clean("mood", rows, max_characters=4)
+    cleaned = clean("mood", rows, TextRules(max_characters=4))
     for text, label in as_dict(cleaned).items():
         assert text.encode()
         assert len(text) <= 4

@@ -11,10 +11,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from pipeline.corpus.clean import normalise
 from pipeline.corpus.examples import Examples, build_examples
 from pipeline.corpus.generated import hiding
 from pipeline.corpus.task_config import GeneratedSource, PrepareConfig, TaskConfig
+from teacher_cache.text import normalise
 
 TASKS = ("emotion", "hiding", "thematic")
 
