@@ -9,10 +9,13 @@ wrong type or a value out of range is an error that names the key, the rule and 
 """
 
 import json
+import re
+from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -20,8 +23,21 @@ from teacher_cache.errors import UserError
 
 PARAMS = Path("params.yaml")
 
-# A name becomes a folder, a DVC stage name and a params key, where a dot would separate levels.
-Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]*$")]
+# Words that YAML and `dvc exp run --set-param` do not take for text.
+WORDS = ("null", "true", "false")
+
+
+def _require_name(name: str) -> str:
+    """A name becomes a folder, a DVC stage and a key of params.yaml that `--set-param` can write: no digit first."""
+    if not re.fullmatch(r"[a-z][a-z0-9_-]*", name) or name in WORDS:
+        raise ValueError(
+            "a name must begin with a lower-case letter and go on with these, digits, - and _"
+            f" (and be none of {', '.join(WORDS)})"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(_require_name)]
 Names = Annotated[list[Name], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -65,7 +81,26 @@ def read_seed(path: Path = PARAMS) -> int:
 
 def read_active(path: Path = PARAMS) -> tuple[list[str], list[str]]:
     """The names of the active tasks and of the active teachers."""
-    return read_block("tasks", Names, path), read_block("teachers", Names, path)
+    tasks, teachers = read_block("tasks", Names, path), read_block("teachers", Names, path)
+    require_pairs(tasks, teachers, path)
+    return tasks, teachers
+
+
+def require_pairs(tasks: Iterable[str], teachers: Iterable[str], path: Path = PARAMS) -> None:
+    """Refuse names of which two pairs would be one stage: DVC joins a task and a teacher with a hyphen.
+
+    Raises:
+        UserError: naming both pairs.
+    """
+    pairs: dict[str, tuple[str, str]] = {}
+    for task, teacher in product(tasks, teachers):
+        other = pairs.setdefault(f"{task}-{teacher}", (task, teacher))
+        if other != (task, teacher):
+            raise UserError(
+                f"{path}: tasks and teachers must make pairs that differ when joined with a hyphen, got "
+                f"{task}-{teacher} of {other[0]} and {other[1]} as of {task} and {teacher}; write one name with _ in "
+                "place of -"
+            )
 
 
 def read_comparators(path: Path = PARAMS) -> list[str]:

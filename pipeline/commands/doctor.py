@@ -16,6 +16,7 @@ import click
 import psutil
 
 from pipeline.lockfile import LOCK, restore
+from pipeline.team.protected import require_runnable
 from teacher_cache.errors import UserError
 
 # What each extra brings, by the names under which it is imported, and the commands that need it.
@@ -38,13 +39,16 @@ GIB = 2**30
 
 
 @click.command(short_help="What is installed, what works, what is missing")
-@click.option("--lock", is_flag=True, help="Look at dvc.lock alone; restore it where it was cut off, say nothing else.")
+@click.option(
+    "--lock", is_flag=True, help="Before a run: restore a dvc.lock that was cut off, refuse what the first stage would."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: facts, and the packages each extra lacks.")
 def doctor(lock: bool, as_json: bool) -> None:
     """Say what is installed, what works here, and what is missing for which command."""
     restored = restore()
     if lock:
         click.echo(restored, err=True, nl=bool(restored))
+        require_runnable()
         return
     facts: dict[str, str] = {}
 

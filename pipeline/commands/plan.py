@@ -25,9 +25,11 @@ def plan(allow_missing: bool, records: Path, as_json: bool) -> None:
     """Say which stages would run and why, what is cached, and the time it took in earlier runs."""
     from pipeline.lockfile import restore
     from pipeline.team.dvc_project import list_steps, open_repo
+    from pipeline.team.protected import require_runnable
 
     if restored := restore():
         click.echo(restored, err=True)
+    require_runnable()
     with open_repo() as repo:
         steps = list_steps(repo, allow_missing)
     seconds = read_seconds(records)

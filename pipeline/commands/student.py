@@ -25,8 +25,10 @@ if TYPE_CHECKING:  # DVC takes half a second to import
 def student(context: click.Context, remote: str | None, quiet: bool) -> None:
     """Pull the teachers' caches, then train, evaluate and report what has changed on the student's side."""
     from pipeline.team.dvc_project import list_needed, list_steps, open_repo
+    from pipeline.team.protected import require_runnable
     from pipeline.team.remote import add_remote, is_reachable, pull_outs, resolve_url
 
+    require_runnable()
     with open_repo() as repo:
         if remote is not None:
             add_remote(repo, resolve_url(remote))

@@ -1,7 +1,8 @@
 """Stage inputs: what params.yaml names outside of the checkout -> its checksums, in a file for every reader.
 
 Run as dvc.yaml does: python -m pipeline.stages.inputs --inputs FOLDER [--versions FILE]
-It runs every time; where nothing has changed, it changes nothing, and nothing after it runs.
+It runs first and every time; where nothing has changed, it changes nothing, and nothing after it runs. What is wrong
+with params.yaml, or with what lies where DVC would remove it, is said here, before anything is made or removed.
 """
 
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 
 from pipeline.entry import PATH, require, run
 from pipeline.params import PARAMS, read_yaml
+from pipeline.team.protected import require_runnable
 from pipeline.team.watched import compare
 from teacher_cache.publish import write_json
 from teacher_cache.versions import copy_versions
@@ -20,6 +22,7 @@ from teacher_cache.versions import copy_versions
 @click.option("--versions", type=PATH, help="Where the installed package's numbers go, in a project of `qdllm init`.")
 def main(inputs: Path, versions: Path | None) -> None:
     """Note the checksums of all files and folders that the active tasks and teachers are read from."""
+    require_runnable()
     if versions is not None:
         copy_versions(versions)
     for file, (before, now) in compare(read_yaml(PARAMS), inputs).items():

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.corpus.task_config import PrepareConfig, TaskConfig
 from pipeline.old_project import require_carried
-from pipeline.params import PARAMS, Name, Names, Seed, parse, read_over, read_yaml
+from pipeline.params import PARAMS, Name, Names, Seed, parse, read_over, read_yaml, require_pairs
 from student_jax.comparators.comparator_config import (
     FEATURE_CONFIGS,
     TEXT_CONFIGS,
@@ -48,7 +48,8 @@ def read_project(path: Path = PARAMS) -> Project:
     """Read and check all of `path`.
 
     Raises:
-        UserError: it is version 0.1's, a key breaks a rule, or an active task, teacher or comparator is not defined.
+        UserError: it is version 0.1's, a key breaks a rule, an active task, teacher or comparator is not defined, or
+            two pairs of task and teacher are one stage.
     """
     require_carried(path.parent)
     project = parse(read_yaml(path), Project, path=path)
@@ -63,6 +64,7 @@ def read_project(path: Path = PARAMS) -> Project:
                 raise UserError(f"{path}: {key} must name what is defined ({', '.join(defined)}), got {name}")
         if len(set(active)) < len(active):
             raise UserError(f"{path}: {key} must name each once, got {', '.join(active)}")
+    require_pairs(project.tasks, project.teachers, path)
     for name in sorted(project.comparator.keys() - {"shared"}):
         reads, kinds, common = (
             ("features", FEATURE_CONFIGS, FeatureConfig)

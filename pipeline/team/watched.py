@@ -1,6 +1,6 @@
 """What params.yaml names outside of the checkout, and the checksums by which its readers know it.
 
-In: params.yaml, the files and folders that it names.  Out: OUT, list_watched(), compare().
+In: params.yaml, the files and folders that it names.  Out: list_watched(), list_named(), compare().
 Imports: pipeline.params, the standard library.
 
 A reader is a task, its features, a teacher, a comparator, or the students' circuit: each has a file of its own, so that
@@ -43,7 +43,16 @@ def list_watched(params: Mapping[str, Any]) -> dict[Path, list[str]]:
     for name in params.get("text_comparators", []):
         shared = comparator.get("shared", {}).get("texts", {})
         blocks[Path("comparator", f"{name}.json")] = {**shared, **(comparator.get(name) or {})}
-    return {file: sorted(set(_find_paths(block))) for file, block in blocks.items()}
+    return {file: sorted({path for _, path in _find_paths(block)}) for file, block in blocks.items()}
+
+
+def list_named(params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every file or folder that params.yaml names, of what is active or not: the dotted key, and the path there."""
+    return [
+        (key, path.replace("{task}", task))
+        for key, path in _find_paths(params)
+        for task in (params["tasks"] if "{task}" in path else [""])
+    ]
 
 
 def compare(params: Mapping[str, Any], out: Path) -> dict[Path, tuple[Checksums, Checksums]]:
@@ -67,17 +76,19 @@ def compare(params: Mapping[str, Any], out: Path) -> dict[Path, tuple[Checksums,
     return found
 
 
-def _find_paths(block: Any) -> Iterator[str]:
+def _find_paths(block: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """The dotted key and the path of each file or folder that a block of params.yaml names."""
     if isinstance(block, list):
         for part in block:
-            yield from _find_paths(part)
+            yield from _find_paths(part, place)
     elif isinstance(block, dict):
         names = {KEYS.get(block.get("kind", "")), "init", "file"}
         for key, value in block.items():
+            below = f"{place}.{key}" if place else str(key)
             if isinstance(value, str) and key in names:
-                yield value
+                yield below, value
             else:
-                yield from _find_paths(value)
+                yield from _find_paths(value, below)
 
 
 def _summarise(path: Path, known: Mapping[str, Any], seen: dict[str, Any]) -> str | None:

@@ -42,7 +42,12 @@ def test_the_shipped_file_is_right():
         ("seed", None, "seed: must be a valid integer, got null"),
         ("seed", True, "seed: must be a valid integer, got true"),
         ("tasks", [], r"tasks: .*at least 1 item.*, got \[\]"),
-        ("teachers", ["a.b"], "teachers.0: .*pattern.*"),
+        ("teachers", ["a.b"], 'teachers.0: a name must begin with a lower-case letter .*, got "a.b"'),
+        ("tasks", ["IMDB"], 'tasks.0: a name must begin with a lower-case letter .*, got "IMDB"'),
+        ("tasks", ["my task"], 'tasks.0: a name must begin with a lower-case letter .*, got "my task"'),
+        ("tasks", ["20news"], 'tasks.0: a name must begin with a lower-case letter .*, got "20news"'),
+        ("teachers", ["null"], 'teachers.0: .*none of null, true, false.*, got "null"'),
+        ("task.IMDB", {}, 'task.IMDB.* a name must begin with a lower-case letter .*, got "IMDB"'),
         ("teacher.sage.base.layers", 0, "teacher.sage.base.layers: must be greater than or equal to 1, got 0"),
         ("teacher.sage.base.kind", "oracle", "teacher.sage.base: .*'oracle'"),
         ("task.mood.labels", ["one"], "task.mood.labels: .*at least 2 items"),
@@ -100,3 +105,26 @@ def test_a_file_that_is_missing_or_no_yaml(tmp_path):
     path.write_bytes(b"seed: \xff")
     with pytest.raises(UserError, match="must be YAML"):
         read_seed(path)
+
+
+def test_pairs_that_dvc_would_take_for_one_stage_are_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("tasks: [news, news-de]\nteachers: [tiny, de-tiny]\n")
+    with pytest.raises(
+        UserError, match="got news-de-tiny of news and de-tiny as of news-de and tiny; write one"
+    ) as error:
+        read_active(path)
+    assert "\n" not in str(error.value)
+    path.write_text("tasks: [news, news_de]\nteachers: [tiny, de-tiny]\n")
+    assert read_active(path) == (["news", "news_de"], ["tiny", "de-tiny"])
+
+
+@pytest.mark.parametrize("name", ["llama2-7b", "a_b", "e5", "off", "nan"])
+def test_a_name_is_a_key_that_an_experiment_can_set(tmp_path, name):
+    from dvc.utils.hydra import apply_overrides
+
+    path = tmp_path / "params.yaml"
+    path.write_text(f"tasks: [mood]\nteachers: [{name}]\nteacher:\n  {name}:\n    finetune: {{epochs: 3}}\n")
+    assert read_active(path) == (["mood"], [name])
+    apply_overrides(path, [f"teacher.{name}.finetune.epochs=1"])
+    assert read_block(f"teacher.{name}.finetune", dict, path) == {"epochs": 1}

@@ -1,0 +1,96 @@
+"""What DVC would remove for good: files of the user's in a folder that a stage makes anew.
+
+In: params.yaml, dvc.yaml, the working folder.  Out: require_runnable(), require_protected(), list_outs().
+Imports: pipeline.params, the standard library.
+
+DVC removes a stage's outputs before it runs the stage. Stage `inputs`, which runs first, and the commands that come
+before it refuse where that would take something that no stage can make again.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from pipeline.params import PARAMS, read_yaml
+from pipeline.team.project import read_project
+from pipeline.team.watched import list_named
+from teacher_cache.errors import UserError
+from teacher_cache.outside import find_root, locate
+
+STAGES = Path("dvc.yaml")
+# Stages of ours go on from what they keep there, and clear it when they are done.
+OURS = {"work": "what interrupted stages go on from", "sweeps": "what `qdllm sweep` writes"}
+# What each stage puts into a folder of its own. The tokenizer that a base brings has the names of its library.
+MADE = {
+    "inputs": ("*.json",),
+    "prepare": ("examples.parquet", "labels.json"),
+    "embed": ("embedder.*", "features.parquet"),
+    "base": ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"),
+    "finetune": ("adapter_*", "finetune.json"),
+    "cache_teacher": ("manifest.json", "part-*.parquet"),
+    "train_student": ("embedder.*", "student.*", "curves.csv"),
+    "compare": ("answers.parquet", "comparison.json"),
+    "compare_texts": ("answers.parquet", "comparison.json"),
+    "report": ("index.html", "tables/*"),
+}
+
+
+def require_runnable() -> None:
+    """Refuse, before anything runs, what a later stage would refuse of params.yaml, and what DVC would remove for good.
+
+    Raises:
+        UserError: as read_project and require_protected.
+    """
+    read_project()
+    require_protected(read_yaml(PARAMS))
+
+
+def require_protected(params: Mapping[str, Any], stages: Path = STAGES) -> None:
+    """Refuse where a stage's output holds what the user brought.
+
+    Raises:
+        UserError: a path of params.yaml leads into an output of an active stage, or such a folder holds a file that the
+            stage did not make.
+    """
+    outs = dict(list_outs(read_yaml(stages)["stages"], params))
+    _require_named_outside(params, outs)
+    for out, owner in outs.items():
+        for file in sorted(out.rglob("*")) if out.is_dir() else ():
+            name = file.relative_to(out).as_posix()
+            if file.is_file() and not file.name.startswith(".") and not any(fnmatch(name, one) for one in MADE[owner]):
+                raise UserError(
+                    f"{file} was not made by stage {owner}, whose output {out}/ DVC replaces: "
+                    "move the file elsewhere, to raw/ for one"
+                )
+
+
+def _require_named_outside(params: Mapping[str, Any], outs: Mapping[Path, str]) -> None:
+    roots = (Path.cwd(), find_root())
+    whose = {out: f"the output of stage {owner}, which DVC replaces" for out, owner in outs.items()}
+    whose |= {Path(folder): words for folder, words in OURS.items()}
+    owned = {place: out for out in whose for root in roots for place in (root / out, (root / out).resolve())}
+    for key, path in list_named(params):
+        # By its name, here and in the project, and by where its links lead.
+        places = [Path(os.path.normpath(root / Path(path).expanduser())) for root in roots]
+        for place in (*places, locate(path).resolve()):
+            if out := next((owned[folder] for folder in (place, *place.parents) if folder in owned), None):
+                raise UserError(
+                    f"{key} must lie outside of {out}/, {whose[out]}; got {path}: move it, to raw/ for one, "
+                    "and name it there"
+                )
+
+
+def list_outs(stages: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """The outputs of a dvc.yaml's `stages`, for all active names, each with the stage that makes it."""
+    for owner, stage in stages.items():
+        matrix = {key: params[names.strip("${}")] for key, names in stage.get("matrix", {}).items()}
+        entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]
+        templates = [next(iter(entry)) if isinstance(entry, Mapping) else entry for entry in entries]
+        for names in product(*matrix.values()):
+            for path in templates:
+                for key, name in zip(matrix, names, strict=True):
+                    path = path.replace(f"${{item.{key}}}", name)
+                yield Path(path), owner
