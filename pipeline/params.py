@@ -86,6 +86,24 @@ def read_active(path: Path = PARAMS) -> tuple[list[str], list[str]]:
     return tasks, teachers
 
 
+def require_keys(content: Any, path: Path = PARAMS, place: str = "") -> None:
+    """Refuse keys that DVC cannot bring in order: text and numbers in one mapping.
+
+    Raises:
+        UserError: naming the mapping and a key to put into quotes.
+    """
+    if not isinstance(content, dict):
+        return
+    if len({str if isinstance(key, str) else float if isinstance(key, int | float) else None for key in content}) > 1:
+        odd = next(key for key in content if not isinstance(key, str))
+        name = json.dumps(odd)
+        raise UserError(
+            f'{path}: {place}: keys must all be text or all be numbers, got {name}; write "{name}" in quotes'
+        )
+    for key, value in content.items():
+        require_keys(value, path, f"{place}.{key}" if place else str(key))
+
+
 def require_pairs(tasks: Iterable[str], teachers: Iterable[str], path: Path = PARAMS) -> None:
     """Refuse names of which two pairs would be one stage: DVC joins a task and a teacher with a hyphen.
 

@@ -1,6 +1,6 @@
 """The data card: what a task's examples are, in numbers. No text and no absolute path is in it.
 
-In: the finished examples table.  Out: make_card().  Imports: numpy, pyarrow.
+In: the finished examples table.  Out: make_card(), describe_losses().  Imports: numpy, pyarrow.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,8 @@ from teacher_cache.schema import SPLITS
 PERCENTILES = (5, 25, 75, 95)
 HISTOGRAM_BINS = 20
 BLOCK_ROWS = 65536
+# The share of rows above which it is said aloud that a reason dropped them; the texts below which a class is rare.
+LOUD, FEW = 0.1, 20
 
 
 def make_card(
@@ -48,6 +50,34 @@ def make_card(
         "words": describe(pc.count_substring(texts, " ").to_numpy() + 1),
         "distinct_words": _count_distinct_words(texts),
     }
+
+
+def describe_losses(card: Mapping[str, Any]) -> list[str]:
+    """What somebody must know unasked: a line for each reason that took a tenth of the rows, and for each rare class.
+
+    Args:
+        card: as make_card makes it.
+    """
+    name, read = card["task"], card["rows_read"]
+    advice = {
+        "balance": f"to the size of the smallest class; task.{name}.balance: false keeps them",
+        "unlabelled": "they have no label, and nothing learns from them",
+        "left_out": f"as task.{name} says by null",
+        "contradicting": "the same text has several labels",
+        "duplicate": "each text is kept once",
+        "too_long": "prepare.max_characters is the limit",
+    }
+    lines = [
+        f"task {name}: {count} of {read} rows dropped, {reason}" + (f": {advice[reason]}" if reason in advice else "")
+        for reason, count in card["drops"].items()
+        if reason != "limit" and count > read * LOUD
+    ]
+    for label in next(iter(card["splits"].values())):
+        counts = {split: found[label] for split, found in card["splits"].items()}
+        if sum(counts.values()) < FEW:
+            found = ", ".join(f"{count} in {split}" for split, count in counts.items())
+            lines.append(f"task {name}: class {label} has {found}: too few to be learnt, or to say how well")
+    return lines
 
 
 def describe(lengths: np.ndarray) -> dict[str, Any]:

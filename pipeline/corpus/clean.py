@@ -1,6 +1,6 @@
 """The door that every text passes: normalised, told apart, counted.
 
-In: (text, class index) rows, TextRules.  Out: Cleaned, REASONS, make_example_id(), clean().
+In: Text rows, TextRules.  Out: Text, Cleaned, REASONS, make_example_id(), clean().
 Imports: NumPy, pyarrow.
 """
 
@@ -21,16 +21,28 @@ REASONS = (*FAULTS, "contradicting", "duplicate")
 BLOCK_ROWS = 65536
 
 
+class Text(NamedTuple):
+    """A row: its class's index and, where they are given, whose it is and the index of its split."""
+
+    text: str | None
+    label: int
+    group: str | None = None
+    split: int | None = None
+
+
 class Cleaned(NamedTuple):
     """Each text that is kept, once, in ascending order of its id; and the rows dropped for each of REASONS.
 
     ids: (rows,) of dtype V16.  classes: (rows,) int32.  texts: normalised, large strings.
+    groups: (rows,) of dtype V16, equal for what belongs together, or None.  splits: (rows,) int8, as given, or None.
     """
 
     ids: np.ndarray
     classes: np.ndarray
     texts: pa.ChunkedArray
     drops: Counter[str]
+    groups: np.ndarray | None = None
+    splits: np.ndarray | None = None
 
 
 def make_example_id(task: str, text: str) -> bytes:
@@ -38,13 +50,14 @@ def make_example_id(task: str, text: str) -> bytes:
     return hashlib.blake2b(f"{task}\0{text}".encode(), digest_size=EXAMPLE_ID_BYTES).digest()
 
 
-def clean(task: str, rows: Iterable[tuple[str | None, int]], rules: TextRules) -> Cleaned:
+def clean(task: str, rows: Iterable[Text], rules: TextRules, grouped: bool = False) -> Cleaned:
     """Normalise texts and drop what cannot be learnt from.
 
     Args:
         task: part of every id.
-        rows: (text, class index), read once.
+        rows: read once; all of them have a split, or none has.
         rules: of the texts' normal form, and of which are kept.
+        grouped: whether groups are told apart; a row without one is a group by itself.
 
     Returns:
         What is kept and what is dropped; the two together account for every row, and neither depends on the order of
@@ -53,7 +66,8 @@ def clean(task: str, rows: Iterable[tuple[str | None, int]], rules: TextRules) -
     drops = Counter(dict.fromkeys(REASONS, 0))
     ids, classes, block = bytearray(), array("i"), []
     blocks: list[pa.Array] = []
-    for text, label in rows:
+    groups, splits = bytearray(), array("b")
+    for text, label, group, split in rows:
         normalised = None if text is None else rules.normalise(text)
         if reason := rules.find_fault(normalised):
             drops[reason] += 1
@@ -61,21 +75,47 @@ def clean(task: str, rows: Iterable[tuple[str | None, int]], rules: TextRules) -
             ids += make_example_id(task, normalised)
             classes.append(label)
             block.append(normalised)
+            if grouped:
+                groups += ids[-EXAMPLE_ID_BYTES:] if group is None else make_example_id("group", group)
+            if split is not None:
+                splits.append(split)
         if len(block) == BLOCK_ROWS:
             blocks.append(pa.array(block, pa.large_string()))
             block.clear()
-    texts = pa.chunked_array([*blocks, pa.array(block, pa.large_string())])
-    return _tell_apart(np.frombuffer(ids, f"V{EXAMPLE_ID_BYTES}"), np.frombuffer(classes, np.int32), texts, drops)
+    kind = f"V{EXAMPLE_ID_BYTES}"
+    return _tell_apart(
+        Cleaned(
+            np.frombuffer(ids, kind),
+            np.frombuffer(classes, np.int32),
+            pa.chunked_array([*blocks, pa.array(block, pa.large_string())]),
+            drops,
+            np.frombuffer(groups, kind) if grouped else None,
+            np.frombuffer(splits, np.int8) if splits else None,
+        )
+    )
 
 
-def _tell_apart(ids: np.ndarray, classes: np.ndarray, texts: pa.ChunkedArray, drops: Counter[str]) -> Cleaned:
-    """Each text once, but those of which rows say different classes."""
-    order = np.argsort(ids)
-    ids, classes = ids[order], classes[order]
+def _tell_apart(rows: Cleaned) -> Cleaned:
+    """Each text once, but those of which rows say different classes.
+
+    Of rows with one text, the first group by its hash has it, and of splits the last of SPLITS: a test stays whole.
+    """
+    drops, order = rows.drops, _sort(rows)
+    ids, classes = rows.ids[order], rows.classes[order]
     starts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1])[: len(ids)])
     counts = np.diff(starts, append=len(ids))
     agreed = np.minimum.reduceat(classes, starts) == np.maximum.reduceat(classes, starts)
     drops["contradicting"] = int(counts[~agreed].sum())
     drops["duplicate"] = int((counts[agreed] - 1).sum())
     kept = starts[agreed]
-    return Cleaned(ids[kept], classes[kept], texts.take(order[kept]), drops)
+    groups, splits = (None if one is None else one[order[kept]] for one in (rows.groups, rows.splits))
+    return Cleaned(ids[kept], classes[kept], rows.texts.take(order[kept]), drops, groups, splits)
+
+
+def _sort(rows: Cleaned) -> np.ndarray:
+    """The order by ids and, within one, such that the first row says whose the text is and which split it is in."""
+    if rows.groups is None and rows.splits is None:
+        return np.argsort(rows.ids)
+    keys = [] if rows.groups is None else [*rows.groups.view(">u8").reshape(-1, 2).T[::-1]]
+    keys += [] if rows.splits is None else [-rows.splits]
+    return np.lexsort([*keys, *rows.ids.view(">u8").reshape(-1, 2).T[::-1]])

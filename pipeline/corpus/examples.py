@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.corpus.card import make_card
-from pipeline.corpus.clean import clean
+from pipeline.corpus.clean import Cleaned, clean
+from pipeline.corpus.given_split import deal_groups, require_classes, take_splits
 from pipeline.corpus.sources import read_source
 from pipeline.corpus.split import DROPPED, assign_splits
 from pipeline.corpus.task_config import PrepareConfig, TaskConfig
@@ -44,21 +45,38 @@ def build_examples(name: str, task: TaskConfig, prepare: PrepareConfig, seed: in
         UserError: the source cannot be read, or too little is left of it.
     """
     source = read_source(name, task, seed, root)
-    rows = ((text, task.labels.index(label)) for text, label in source.rows)
-    ids, classes, texts, drops = clean(name, rows, prepare.rules)
+    cleaned = clean(name, source.rows, prepare.rules, grouped=task.group is not None)
+    ids, classes, drops = cleaned.ids, cleaned.classes, cleaned.drops + source.drops
     if not len(ids):
         counts = ", ".join(f"{reason} {count}" for reason, count in drops.items() if count) or "none"
         raise UserError(
             f"task {name}: there must be texts left after cleaning, got 0 of {drops.total()} (dropped: {counts})"
         )
     try:
-        splits, surplus = assign_splits(ids, classes, task.labels, prepare.split, prepare.balance, task.limit, seed)
+        splits, surplus = _split(cleaned, task, prepare, seed)
     except UserError as error:
         raise UserError(f"task {name}: {error}") from None
     kept = np.flatnonzero(splits != DROPPED)
-    table = make_table(ids[kept], splits[kept], classes[kept], _take_texts(texts, kept))
-    card = make_card(name, task.labels, table, {**drops, **surplus}, source.description)
+    table = make_table(ids[kept], splits[kept], classes[kept], _take_texts(cleaned.texts, kept))
+    card = make_card(name, task.labels, table, {**cleaned.drops, **source.drops, **surplus}, source.description)
     return Examples(table, tuple(task.labels), card)
+
+
+def _split(cleaned: Cleaned, task: TaskConfig, prepare: PrepareConfig, seed: int) -> tuple[np.ndarray, dict[str, int]]:
+    """As assign_splits, by what the task says of groups and splits."""
+    balance = prepare.balance if task.balance is None else task.balance
+    ids, classes, ratio = cleaned.ids, cleaned.classes, prepare.split
+    if cleaned.splits is not None:
+        if balance:
+            raise UserError("the source's splits must stay as they are; set its balance: false beside its split")
+        splits = take_splits(ids, classes, task.labels, cleaned.splits, ratio, seed)
+        return splits, {"balance": 0, "limit": 0}
+    splits, surplus = assign_splits(ids, classes, task.labels, ratio, balance, task.limit, seed)
+    if cleaned.groups is not None:
+        kept = np.flatnonzero(splits != DROPPED)
+        splits[kept] = deal_groups(cleaned.groups[kept], classes[kept], ratio, seed)
+        require_classes(splits, classes, task.labels, f"where equal values of {task.group} stay together")
+    return splits, surplus
 
 
 def make_table(ids: np.ndarray, splits: np.ndarray, classes: np.ndarray, texts: pa.ChunkedArray) -> pa.Table:

@@ -1,16 +1,16 @@
 """A Hugging Face dataset -> rows.
 
-In: a HubSource.  Out: read_hub_rows().  Imports: datasets, only when it is called.
+In: a HubSource, the columns.  Out: read_hub_rows().  Imports: datasets, only when it is called.
 """
 
 from collections.abc import Iterator
 
-from pipeline.corpus.row import Row, quote, require_columns
+from pipeline.corpus.row import Columns, Row, require_columns, require_text
 from pipeline.corpus.task_config import HubSource
 from teacher_cache.errors import UserError
 
 
-def read_hub_rows(source: HubSource) -> Iterator[Row]:
+def read_hub_rows(source: HubSource, columns: Columns) -> Iterator[Row]:
     """Rows of all `source.splits`, one split after the other; class-label integers become their names.
 
     Raises:
@@ -29,15 +29,13 @@ def read_hub_rows(source: HubSource) -> Iterator[Row]:
                 f"dataset {source.dataset}, split {split}: must be readable, got {type(error).__name__}: {reason}; "
                 "check the network, the name and, for a gated dataset, your access (hf auth login)"
             ) from None
-        require_columns(f"dataset {source.dataset}", data.column_names, source.text, source.label)
+        require_columns(f"dataset {source.dataset}", data.column_names, columns)
         feature = data.features[source.label]
         names = feature.names if isinstance(feature, ClassLabel) else []
-        columns = data.select_columns([source.text, source.label])
-        for number, content in enumerate(columns, start=1):
+        for number, content in enumerate(data.select_columns(columns.named), start=1):
             place = f"dataset {source.dataset} {split} row {number}"
-            text, label = content[source.text], content[source.label]
-            if text is not None and not isinstance(text, str):
-                raise UserError(f"{place}: text must be a string, got {quote(text)}")
+            text, label, *others = (None if name is None else content[name] for name in columns)
             # The hub's unlabelled test splits carry -1, which is no class: left as it is, it is refused by its value.
-            known = isinstance(label, int) and 0 <= label < len(names)
-            yield Row(place, text, names[label] if known else label)
+            if isinstance(label, int) and 0 <= label < len(names):
+                label = names[label]
+            yield Row(place, require_text(place, text), label, *others)

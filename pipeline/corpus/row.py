@@ -1,20 +1,39 @@
-"""One row as a source gives it, before cleaning.
+"""One row as a source gives it, before cleaning, and the columns that it is taken from.
 
-In: nothing.  Out: Row, quote(), name_label(), require_columns().  Imports: no torch, no jax.
+In: nothing.  Out: Row, Columns, quote(), require_columns().  Imports: no torch, no jax.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from teacher_cache.errors import UserError
 
 
 class Row(NamedTuple):
-    """`place` says in errors where the row stands, as `reviews.csv line 7`; a null text is None."""
+    """`place` says in errors where the row stands, as `reviews.csv line 7`; a null text is None.
+
+    `label`, `group` and `split` are what the source has there: text, a number, a truth value, a list, None.
+    """
 
     place: str
     text: str | None
-    label: str | int | float | bool | None
+    label: Any
+    group: Any = None
+    split: Any = None
+
+
+class Columns(NamedTuple):
+    """The names of the columns that a row's parts are in; None for parts that are not read."""
+
+    text: str
+    label: str
+    group: str | None = None
+    split: str | None = None
+
+    @property
+    def named(self) -> list[str]:
+        """Those that are read, each once."""
+        return list(dict.fromkeys(name for name in self if name is not None))
 
 
 def quote(value: object) -> str:
@@ -23,32 +42,27 @@ def quote(value: object) -> str:
     return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
-def require_columns(place: str, names: Sequence[str], *wanted: str) -> None:
+def require_columns(place: str, names: Sequence[str], wanted: Columns, advice: str = "") -> None:
     """Refuse a source that does not have each of the `wanted` columns exactly once.
 
     Raises:
         UserError: naming the source, the column and the columns that are there.
     """
-    for name in wanted:
+    for name in wanted.named:
         if (count := names.count(name)) != 1:
             found = ", ".join(quote(other) for other in names[:12])
             raise UserError(
                 f"{place}: there must be one column {name}, got {count} (columns: {found}); "
-                "name the columns in the source's text and label"
+                f"name the columns in the source's text and label{advice}"
             )
 
 
-def name_label(row: Row, labels: Sequence[str], values: Mapping[str, str]) -> str:
-    """The class name of `row`; numbers and truth values are looked up in `values` as JSON writes them.
+def require_text(place: str, value: Any) -> str | None:
+    """`value` where it is a text or null.
 
     Raises:
-        UserError: the label is neither in `values` nor in `labels`.
+        UserError: it is neither.
     """
-    key = str(row.label).lower() if isinstance(row.label, bool) else str(row.label)
-    name = values.get(key, key)
-    if row.label is None or name not in labels:
-        raise UserError(
-            f"{row.place}: label must be one of {', '.join(labels)}, got {quote(row.label)}; "
-            "map other values in the task's values"
-        )
-    return name
+    if value is not None and not isinstance(value, str):
+        raise UserError(f"{place}: text must be a string, got {quote(value)}")
+    return value

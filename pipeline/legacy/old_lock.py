@@ -152,6 +152,7 @@ def _carry(
             values[file] = dict.fromkeys(keys, NUMBER)
         else:
             values[file] = {key: value for key in keys if (value := _find(key, before, params)) is not None}
+            _move_balance(values[file], params)
     known = [deps[path] for path in stage.deps if path in deps]
     carried = {
         "cmd": stage.cmd,
@@ -160,6 +161,14 @@ def _carry(
         "outs": [outs[path] for path in stage.outs],
     }
     return deepcopy(carried)  # what two entries shared would be written as an alias
+
+
+def _move_balance(values: dict[str, Any], params: Mapping[str, Any]) -> None:
+    """Let a task say, in place, that it was balanced, where params.yaml lets it; version 0.1 said it of all at once."""
+    for key in [key for key in values if key.startswith("task.") and values.get("prepare", {}).get("balance")]:
+        if (_find(key, params) or {}).get("balance") and "balance" not in params.get("prepare", {}):
+            values[key] = {**values[key], "balance": True}
+            values["prepare"] = {name: value for name, value in values["prepare"].items() if name != "balance"}
 
 
 def _find(key: str, *contents: Any) -> Any:

@@ -3,16 +3,20 @@
 Run as dvc.yaml does: python -m pipeline.stages.prepare --task T --data FOLDER --card FILE --record FILE
 """
 
+import logging
 from pathlib import Path
 
 import click
 import pyarrow.parquet as pq
 
+from pipeline.corpus.card import describe_losses
 from pipeline.corpus.examples import build_examples
 from pipeline.corpus.task_config import PrepareConfig, TaskConfig
 from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block, read_seed
 from teacher_cache.publish import publish_folder, write_json
+
+LOG = logging.getLogger(__name__)
 
 
 @click.command()
@@ -22,6 +26,8 @@ def main(task: str, data: Path, card: Path, record: Path) -> None:
     """Clean, label and split the text of one task."""
     config, prepare, seed = read_block(f"task.{task}", TaskConfig), read_block("prepare", PrepareConfig), read_seed()
     examples = build_examples(task, config, prepare, seed, Path())
+    for line in describe_losses(examples.card):
+        LOG.warning("prepare: %s", line)
     with publish_folder(data) as folder:
         pq.write_table(examples.table, folder / "examples.parquet", compression="zstd")
         write_json(folder / "labels.json", {"task": task, "labels": examples.labels})

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.corpus.task_config import PrepareConfig, TaskConfig
 from pipeline.old_project import require_carried
-from pipeline.params import PARAMS, Name, Names, Seed, parse, read_over, read_yaml, require_pairs
+from pipeline.params import PARAMS, Name, Names, Seed, parse, read_over, read_yaml, require_keys, require_pairs
 from student_jax.comparators.comparator_config import (
     FEATURE_CONFIGS,
     TEXT_CONFIGS,
@@ -52,7 +52,9 @@ def read_project(path: Path = PARAMS) -> Project:
             two pairs of task and teacher are one stage.
     """
     require_carried(path.parent)
-    project = parse(read_yaml(path), Project, path=path)
+    content = read_yaml(path)
+    require_keys(content, path)
+    project = parse(content, Project, path=path)
     for key, active, defined in (
         ("tasks", project.tasks, project.task),
         ("teachers", project.teachers, project.teacher),

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.corpus.card import describe, make_card
+from pipeline.corpus.card import describe, describe_losses, make_card
 from pipeline.corpus.examples import make_table
 
 
@@ -32,3 +32,16 @@ def test_counts_by_hand_and_no_text():
     assert card["distinct_words"] == 4
     written = json.dumps(card, allow_nan=False)
     assert not any(word in written for text in texts for word in text.split())
+
+
+def test_what_is_lost_unasked_is_said_with_what_to_do():
+    drops = {"balance": 400, "contradicting": 2, "limit": 90, "left_out": 61}
+    splits = {"train": {"ok": 60, "lost": 1}, "validation": {"ok": 20, "lost": 1}, "test": {"ok": 20, "lost": 1}}
+    assert describe_losses({"task": "parcels", "rows_read": 503, "drops": drops, "splits": splits}) == [
+        "task parcels: 400 of 503 rows dropped, balance: to the size of the smallest class; "
+        "task.parcels.balance: false keeps them",
+        "task parcels: 61 of 503 rows dropped, left_out: as task.parcels says by null",
+        "task parcels: class lost has 1 in train, 1 in validation, 1 in test: too few to be learnt, or to say how well",
+    ]
+    quiet = {split: {"ok": 60, "lost": 60} for split in splits}
+    assert describe_losses({"task": "parcels", "rows_read": 503, "drops": {"balance": 50}, "splits": quiet}) == []

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.corpus import clean as clean_module
-from pipeline.corpus.clean import REASONS, clean, make_example_id
+from pipeline.corpus.clean import REASONS, Text, clean, make_example_id
 from teacher_cache.text import TextRules, normalise
 
 # A small alphabet, so that duplicates, contradictions, combining marks and every kind of white space do come up.
 TEXTS = st.text(alphabet="ab\u00e9e\u0301 \t\n\u00a0\u2003\u2028\0\ud800", max_size=5)
-ROWS = st.lists(st.tuples(st.none() | TEXTS, st.integers(0, 1)), max_size=30)
+ROWS = st.lists(st.builds(Text, st.none() | TEXTS, st.integers(0, 1), st.none(), st.none()), max_size=30)
 
 
 def test_example_id_is_the_documented_hash():
@@ -39,7 +39,7 @@ def test_every_reason_is_counted():
         ("both", 0),  # contradicting
         ("1234567890", 1),
     ]
-    cleaned = clean("mood", rows, TextRules(max_characters=10))
+    cleaned = clean("mood", [Text(*row) for row in rows], TextRules(max_characters=10))
     assert as_dict(cleaned) == {"same": 0, "1234567890": 1}
     assert cleaned.drops == {
         "null": 1, "empty": 1, "invalid_characters": 2, "too_long": 1, "duplicate": 1, "contradicting": 3
@@ -68,6 +68,6 @@ def test_what_is_kept_is_clean_has_its_only_label_and_is_sorted_by_its_id(rows):
         assert text.encode()
         assert len(text) <= 4
         assert "\0" not in text
-        assert {other for raw, other in rows if raw is not None and normalise(raw) == text} == {label}
+        assert {other for raw, other, *_ in rows if raw is not None and normalise(raw) == text} == {label}
     ids = [one.tobytes() for one in cleaned.ids]
     assert ids == sorted(make_example_id("mood", text) for text in cleaned.texts.to_pylist())

@@ -73,7 +73,7 @@ def test_the_card_counts_what_hostile_rows_cost(tmp_path):
         ("x" * 10_000_000, "negative"),
         ("one more", "negative"),
     ]
-    examples = build(tmp_path, rows)
+    examples = build(tmp_path, rows, balance=True)
     assert examples.card["drops"] == {
         "null": 1, "empty": 1, "invalid_characters": 2, "too_long": 1, "duplicate": 1, "contradicting": 2,
         "balance": 2, "limit": 0,
@@ -124,3 +124,23 @@ def test_no_text_is_in_two_splits_however_it_is_written(tmp_path):
     assert table.num_rows == 60
     assert pc.count_distinct(table["text"]).as_py() == 60
     assert np.unique(table["split"].to_pylist()).tolist() == sorted(SPLITS)
+
+
+def test_a_rare_class_costs_the_others_nothing(tmp_path):
+    rows = [(f"parcel {number} arrived", "positive") for number in range(500)]
+    rows += [(f"parcel {number} was lost", "negative") for number in range(3)]
+    card = build(tmp_path, rows).card
+    assert (card["rows_read"], card["rows"]) == (503, 503)
+    asked = build(tmp_path, rows, TaskConfig(labels=LABELS, source=TASK.source, balance=True)).card
+    assert (asked["rows"], asked["drops"]["balance"]) == (6, 497)
+    assert (
+        build(tmp_path, rows, TaskConfig(labels=LABELS, source=TASK.source, balance=False), balance=True).card == card
+    )
+
+
+def test_rows_without_a_label_and_classes_left_out_are_counted_and_no_more(tmp_path):
+    rows = [*make_rows(40), ("nobody has said", ""), ("nor here", None), ("so so", "neutral"), ("text 0", None)]
+    task = TaskConfig(labels=LABELS, source=TASK.source, values={"neutral": None})
+    card = build(tmp_path, rows, task).card
+    assert (card["rows_read"], card["rows"]) == (44, 40)
+    assert {reason: count for reason, count in card["drops"].items() if count} == {"unlabelled": 3, "left_out": 1}

@@ -1,22 +1,35 @@
 """What a file may hold, and what of it is refused: each with a line that says where."""
 
 import csv
+import gzip
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline.corpus.file_source import read_file_rows
+from pipeline.corpus.label_names import LabelNames
+from pipeline.corpus.row import Columns
+from pipeline.corpus.task_config import FileSource
 from teacher_cache.errors import UserError
 
-
-def read(path):
-    return [(row.text, row.label) for row in read_file_rows(path, "text", "label")]
+LABELS = LabelNames(["neg", "pos"], {})
 
 
-def refuse(path):
+def read_rows(path, **source):
+    rows, form = read_file_rows(
+        path, FileSource(kind="file", path=path.name, **source), Columns("text", "label"), LABELS
+    )
+    return list(rows), form
+
+
+def read(path, **source):
+    return [(row.text, row.label) for row in read_rows(path, **source)[0]]
+
+
+def refuse(path, **source):
     with pytest.raises(UserError) as caught:
-        read(path)
+        read(path, **source)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -39,7 +52,7 @@ def test_csv_takes_quotes_embedded_lines_and_a_byte_order_mark(write):
 
 def test_a_record_is_placed_by_the_line_it_begins_in(write):
     path = write("a.csv", 'text,label\n"a\nb\nc",pos\nd,neg\n')
-    assert [row.place for row in read_file_rows(path, "text", "label")] == ["a.csv line 2", "a.csv line 5"]
+    assert [row.place for row in read_rows(path)[0]] == ["a.csv line 2", "a.csv line 5"]
 
 
 def test_tsv_keeps_commas(write):
@@ -78,7 +91,10 @@ def test_invalid_utf8_is_refused_with_file_and_line(write):
     assert refuse(write("a.csv", b"text,label\nok,pos\nna\xefve,neg\n")).startswith(
         "a.csv line 3: must be UTF-8, got byte 0xef at position 3"
     )
-    assert "a.jsonl line 1: must be UTF-8" in refuse(write("a.jsonl", '{"text": "a"}'.encode("utf-16")))
+    message = refuse(write("a.csv", "text,label\nnaïve,pos\n".encode("cp1252")))
+    assert message.endswith("name its encoding in source.encoding, such as cp1252")
+    assert read(write("a.csv", "text,label\nnaïve,pos\n".encode("cp1252")), encoding="cp1252") == [("naïve", "pos")]
+    assert "source.encoding must be one that Python knows" in refuse(write("a.csv", "text,label\n"), encoding="ansi")
 
 
 def test_a_missing_or_repeated_column_is_refused_with_the_columns_found(write):
@@ -109,13 +125,15 @@ def test_text_that_is_no_string_is_refused(write, tmp_path):
     [('text,label\na,pos\n"never closed,pos\nb,neg\n', 3), ('text,label\n"a" b,pos\n', 2)],
 )
 def test_broken_quotes_are_refused_where_the_record_begins(write, content, line):
-    assert refuse(write("a.csv", content)).startswith(f"a.csv line {line}: must be quoted as RFC 4180 says")
+    message = refuse(write("a.csv", content), quote='"')
+    assert message.startswith(f"a.csv line {line}: must be quoted as RFC 4180 says")
+    assert "source.quote: none" in message
 
 
 @pytest.mark.parametrize(("line", "fields"), [("a", 1), ("a,pos,more", 3)])
 def test_a_line_with_other_than_the_headers_fields_is_refused(write, line, fields):
-    assert refuse(write("a.csv", f"text,label\n{line}\n")) == (
-        f"a.csv line 2: must have 2 fields as the header has, got {fields}"
+    assert refuse(write("a.csv", f"text,label\n{line}\n")).startswith(
+        f"a.csv line 2: must have 2 fields as the header has, got {fields}; quote a field with ',' or a line break in "
     )
 
 
@@ -131,6 +149,106 @@ def test_parquet_with_invalid_utf8_is_refused_with_its_row(tmp_path):
 
 
 def test_another_suffix_is_refused(write):
-    assert refuse(write("a.xlsx", "text,label\n")) == (
-        "a.xlsx: suffix must be .csv, .tsv, .jsonl or .parquet, got '.xlsx'"
+    assert refuse(write("a.pdf", "text,label\n")) == (
+        "a.pdf: suffix must be .csv, .tsv, .txt, .json, .jsonl, .ndjson or .parquet, got '.pdf'"
     )
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.XLS", "a.ods"])
+def test_a_workbook_is_refused_with_what_to_do(write, name):
+    assert refuse(write(name, "PK\x03\x04")) == (
+        f"{name}: a workbook must be saved as CSV (in Excel: CSV UTF-8) and that file named here"
+    )
+
+
+def test_a_workbook_under_another_name_is_refused_with_what_to_do(write):
+    assert "got a workbook or an archive: save it as CSV" in refuse(write("a.csv", b"PK\x03\x04\x14\0"))
+
+
+# ---- How a file is read where nothing is said ----
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "delimiter"),
+    [
+        ("a.csv", "text;label\nfine, really;pos\n", ";"),
+        ("a.csv", "sep=;\r\ntext;label\r\nfine, really;pos\r\n", ";"),
+        ("a.csv", '"sep=|"\ntext|label\nfine, really|pos\n', "|"),
+        ("a.csv", "text\tlabel\nfine, really\tpos\n", "\t"),
+        ("a.tsv", "text;label\nfine, really;pos\n", ";"),
+        ("a.txt", "text|label\nfine, really|pos\n", "|"),
+        ("a.csv", " text ; label;;\nfine, really;pos;;\n;;;\n", ";"),  # a header with blanks, empty columns and rows
+        ("a.csv", "\n\ntext;id;label;;\nfine, really;1;pos\n", ";"),  # lacking what nobody reads
+        ("a.csv", 'text,label\n"fine, really",pos,,\n', ","),
+    ],
+)
+def test_the_delimiter_is_what_makes_the_header_fit(write, name, content, delimiter):
+    rows, form = read_rows(write(name, content))
+    assert [(row.text, row.label) for row in rows] == [("fine, really", "pos")]
+    assert form == {"delimiter": delimiter, "quote": '"', "encoding": "utf-8"}
+
+
+def test_another_delimiter_is_named(write):
+    path = write("a.csv", "text#label\nfine, really#pos\n")
+    assert "got 0 (columns: 'text#label'); name the columns in the source's text and label, and what stands" in refuse(
+        path
+    )
+    assert read(path, delimiter="#") == [("fine, really", "pos")]
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_quote_that_is_a_character_swallows_no_row(write, delimiter, turned):
+    rows = [('"I waited for an hour.', "neg"), ("The soup was cold.", "neg"), ('Still we laughed."', "pos")]
+    lines = [delimiter.join(row[::-1] if turned else row) for row in [("text", "label"), *rows]]
+    found, form = read_rows(write("a.csv", "\n".join(lines)))
+    assert [(row.text, row.label) for row in found] == rows
+    assert form["quote"] == "none"
+
+
+def test_a_quote_that_never_closes_is_a_character(write):
+    assert read(write("a.tsv", 'text\tlabel\n"Great" film\tpos\n"Odd\tneg\n')) == [
+        ('"Great" film', "pos"),
+        ('"Odd', "neg"),
+    ]
+
+
+def test_where_neither_reading_holds_the_line_and_the_setting_are_named(write):
+    path = write("a.csv", 'text,label\n"fine, really",pos\n"I waited,neg\nThe soup was cold,neg\nStill",pos\n')
+    message = refuse(path)
+    assert message.startswith("a.csv line 3: a quote opens a field of 3 lines that are rows by themselves; ")
+    assert "set source.quote: none where a quote is a character, source.quote: '\"' where it opens a field" in message
+    assert len(read(path, quote='"')) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["Dear Anna,\nthank you,\nbye", "a\n\nb", "one,pos of many\ntwo", 'he said ""no""\nand, well, left']
+)
+def test_a_quoted_letter_stays_one_text(write, text):
+    path = write("a.csv", f'text,label\n"{text}",pos\n"plain",neg\n')
+    assert read(path) == [(text.replace('""', '"'), "pos"), ("plain", "neg")]
+
+
+def test_other_quotes_and_escapes_are_named(write):
+    assert read(write("a.csv", "text,label\n'a, b',pos\n"), quote="'") == [("a, b", "pos")]
+    path = write("a.csv", 'text,label\n"a \\"b\\", c",pos\n')
+    assert "source.quote" in refuse(path)
+    assert read(path, escape="\\") == [('a "b", c', "pos")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_byte_order_mark_names_the_encoding(write, encoding):
+    mark = "\ufeff" if encoding == "utf-16-le" else ""
+    for name, content in (("a.csv", "text,label\nnaïve,pos\n"), ("a.jsonl", '{"text": "naïve", "label": "pos"}')):
+        assert read(write(name, (mark + content).encode(encoding))) == [("naïve", "pos")]
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.csv", "A.CSV.GZ"])
+def test_a_packed_file_is_read(write, name):
+    packed = gzip.compress(b"text,label\na,pos\n")
+    assert read(write(name, packed)) == [("a", "pos")]
+    assert "must be a whole gzip file" in refuse(write(name, packed[:-9]))
+
+
+def test_lines_that_end_as_on_old_machines_are_lines(write):
+    assert read(write("a.csv", "text,label\ra,pos\rb,neg\r")) == [("a", "pos"), ("b", "neg")]

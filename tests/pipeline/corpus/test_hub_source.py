@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from pipeline.corpus.hub_source import read_hub_rows
+from pipeline.corpus.row import Columns
 from pipeline.corpus.task_config import HubSource
 from teacher_cache.errors import UserError
 
@@ -32,7 +33,8 @@ def dataset(tmp_path, monkeypatch):
 
 
 def read(**fields):
-    return list(read_hub_rows(HubSource(kind="hub", revision=REVISION, **fields)))
+    source = HubSource(kind="hub", revision=REVISION, **fields)
+    return list(read_hub_rows(source, Columns(source.text, source.label)))
 
 
 def test_splits_are_pooled_and_class_integers_named(dataset):

@@ -2,7 +2,8 @@ import hashlib
 
 import pytest
 
-from pipeline.corpus.row import Row, name_label, quote
+from pipeline.corpus.clean import Text
+from pipeline.corpus.row import quote
 from pipeline.corpus.sources import read_source
 from pipeline.corpus.task_config import FileSource, TaskConfig
 from teacher_cache.errors import UserError
@@ -23,12 +24,17 @@ def root(tmp_path):
 
 def test_a_file_is_found_below_root_and_its_values_are_named(root):
     source = read_source("mood", make_task(), 0, root)
-    assert list(source.rows) == [("good", "positive"), ("bad", "negative")]
+    assert list(source.rows) == [Text("good", 1), Text("bad", 0)]
 
 
 def test_the_description_has_the_digest_and_no_folder(root):
     description = read_source("mood", make_task(str(root / "reviews.csv")), 0, root).description
-    assert description == {"kind": "file", "file": "reviews.csv", "sha256": hashlib.sha256(CONTENT).hexdigest()}
+    assert description == {
+        "kind": "file",
+        "file": "reviews.csv",
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+        "read_as": {"delimiter": ",", "quote": '"', "encoding": "utf-8"},
+    }
 
 
 def test_another_digest_is_refused_with_both(root):
@@ -41,25 +47,6 @@ def test_another_digest_is_refused_with_both(root):
 def test_a_missing_file_is_refused_by_its_parameter(root, path):
     with pytest.raises(UserError, match=r"task\.mood\.source\.path must be a file, got "):
         read_source("mood", make_task(path), 0, root)
-
-
-@pytest.mark.parametrize(
-    ("label", "named"), [("negative", "negative"), (0, "negative"), ("1", "positive"), (True, "positive")]
-)
-def test_labels_are_looked_up_as_json_writes_them(label, named):
-    values = {"0": "negative", "1": "positive", "true": "positive"}
-    assert name_label(Row("here", "a", label), ["negative", "positive"], values) == named
-
-
-@pytest.mark.parametrize("label", ["neutral", None, "None", -1, 0.0, float("nan"), "", "Negative"])
-def test_an_unknown_label_is_refused_with_its_place(label):
-    with pytest.raises(UserError, match="a line 7: label must be one of negative, positive, got "):
-        name_label(Row("a line 7", "text", label), ["negative", "positive"], {"0": "negative"})
-
-
-def test_a_null_label_is_no_class_even_where_one_is_called_none():
-    with pytest.raises(UserError, match="got None"):
-        name_label(Row("a line 7", "text", None), ["None", "Some"], {})
 
 
 def test_quoted_values_are_short_and_one_line():

@@ -23,7 +23,7 @@ TASKS = ("emotion", "hiding", "thematic")
 def build(task: str) -> Examples:
     source = GeneratedSource(kind="embedded", generator=task)
     labels = list(import_module(f"pipeline.corpus.generated.{task}").LABELS)
-    return build_examples(task, TaskConfig(labels=labels, source=source), PrepareConfig(), 1, Path())
+    return build_examples(task, TaskConfig(labels=labels, source=source), PrepareConfig(balance=True), 1, Path())
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -1,0 +1,109 @@
+"""JSON files -> rows: an object a line, a list of objects, a table by columns or by rows.
+
+In: a file's path, its encoding, the columns.  Out: read_json_lines(), read_json().  Imports: the standard library.
+
+A column may lie deeper: `data.text` is the key `text` of the object under `data`, `annotations.result.value.choices`
+what all objects of two lists have there, `annotations.0.result` what the first has.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.corpus.row import Columns, Row, quote, require_columns, require_text
+from pipeline.corpus.text_file import read_lines
+from teacher_cache.errors import UserError
+
+
+def read_json_lines(path: Path, encoding: str, columns: Columns) -> Iterator[Row]:
+    """Rows of a file with one JSON object a line; blank lines are skipped.
+
+    Raises:
+        UserError: a line that is no object, or lacks a column; with its number.
+    """
+    for number, line in enumerate(read_lines(path, encoding), start=1):
+        if not line.strip():
+            continue
+        place = f"{path.name} line {number}"
+        try:
+            content = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{place}: must be one JSON object, got {quote(line)} ({error})") from None
+        if not isinstance(content, dict):
+            raise UserError(f"{place}: must be one JSON object, got {quote(content)}")
+        yield _make_row(place, content, columns)
+
+
+def read_json(path: Path, encoding: str, columns: Columns) -> Iterator[Row]:
+    """Rows of a file that is one JSON value, read whole, or that has an object a line.
+
+    Raises:
+        UserError: it is no table of objects, or a row lacks a column.
+    """
+    lines = list(read_lines(path, encoding))
+    try:
+        content = json.loads("".join(lines))
+    except (ValueError, RecursionError) as error:
+        if next(line for line in lines if line.strip()).rstrip().endswith("}"):
+            yield from read_json_lines(path, encoding, columns)
+            return
+        raise UserError(f"{path.name}: must be JSON, got: {error}") from None
+    for number, row in enumerate(_list_rows(path, content, columns.text), start=1):
+        place = f"{path.name} row {number}"
+        if not isinstance(row, dict):
+            raise UserError(f"{place}: must be a JSON object, got {quote(row)}")
+        yield _make_row(place, row, columns)
+
+
+def _list_rows(path: Path, content: Any, text: str) -> list[Any]:
+    """The rows of a list of objects, or of what pandas writes: by column, by row, split, or as a table."""
+    if isinstance(content, list):
+        return content
+    if isinstance(content, dict):
+        if isinstance(rows := content.get("data"), list):
+            names = content.get("columns")
+            return [dict(zip(names, row, strict=False)) for row in rows] if isinstance(names, list) else rows
+        if isinstance(column := content.get(text), dict):
+            return [{name: cells.get(key) for name, cells in content.items()} for key in column]
+        if isinstance(column, list):
+            return [dict(zip(content, row, strict=True)) for row in zip(*content.values(), strict=True)]
+        if content and all(isinstance(row, dict) for row in content.values()):
+            return list(content.values())
+    raise UserError(f"{path.name}: must be a list of objects or a table that pandas wrote, got {quote(content)}")
+
+
+def _make_row(place: str, content: dict[str, Any], columns: Columns) -> Row:
+    names = list(_list_names(content))
+    present = [name for name in columns.named if name in content or name.partition(".")[0] in content]
+    require_columns(place, present if len(present) == len(columns.named) else names, columns)
+    text, *others = (None if name is None else _read_field(content, name) for name in columns)
+    return Row(place, require_text(place, text), *others)
+
+
+def _read_field(content: dict[str, Any], name: str) -> Any:
+    """The value under a name, or under a path of names; a list of all values where the path leads through lists."""
+    if name in content:
+        return content[name]
+    found, many = [content], False
+    for level in name.split("."):
+        below: list[Any] = []
+        for value in found:
+            if isinstance(value, list) and level.isdigit():
+                below += value[int(level) :][:1]
+                continue
+            many = many or isinstance(value, list)
+            objects = value if isinstance(value, list) else [value]
+            below += [one[level] for one in objects if isinstance(one, dict) and level in one]
+        found = below
+    return found if many else next(iter(found), None)
+
+
+def _list_names(content: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Every name and path to a name, for errors."""
+    for key, value in content.items():
+        inner = next((one for one in value if isinstance(one, dict)), None) if isinstance(value, list) else value
+        if isinstance(inner, dict) and inner:
+            yield from _list_names(inner, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
