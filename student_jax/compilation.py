@@ -3,6 +3,7 @@
 In: a folder.  Out: keep_compiled().  Imports: jax.
 """
 
+import os
 from pathlib import Path
 
 import jax
@@ -11,7 +12,9 @@ import jax
 def keep_compiled(folder: Path) -> None:
     """From now on, take compiled programs from `folder` where they are there, and leave new ones in it.
 
-    A program is found again by its code, shapes, JAX's version and the processor; the numbers are the same.
+    A program is found again by its code, shapes, JAX's version and the processor; the numbers are the same. Whoever
+    has set JAX_COMPILATION_CACHE_DIR has named a folder for all projects, which stays.
     """
-    jax.config.update("jax_compilation_cache_dir", str(folder))
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # thirty small programs are seconds, too

@@ -1,6 +1,7 @@
 """Whatever holds for every test: the same examples on every run, one thread a process, types and shapes checked."""
 
 import os
+from pathlib import Path
 
 from hypothesis import settings
 
@@ -9,6 +10,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Before jax is imported: no dtype and no shape is mended in silence, here or in a process that a test starts.
 os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+# What one test or stage has compiled no other compiles again, nor does the next run: most of the student's seconds.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / "d" / "compiled")
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 # No example fails for being slow on a busy machine.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -22,3 +26,5 @@ def pytest_configure(config):
     install_import_hook("student_jax", "beartype.beartype")
     # PennyLane and flax read names of JAX that it deprecates.
     config.addinivalue_line("filterwarnings", r"ignore:jax\.[\w.]+ is deprecated:DeprecationWarning:(pennylane|flax)\.")
+    # Another process is still writing a program that this one wants, which compiles it itself then.
+    config.addinivalue_line("filterwarnings", "ignore:Error reading persistent compilation cache entry:UserWarning")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.pipeline.browser import Browser
 
@@ -88,14 +89,30 @@ class Checkout:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory) -> Checkout:
-    """A copy of the project after `qdllm profile smoke` and `dvc repro`; leave it as you found it."""
-    folder = tmp_path_factory.mktemp("project")
+def project(tmp_path_factory, worker_id) -> Checkout:
+    """A copy of the project after `qdllm profile smoke` and `dvc repro`; leave it as you found it.
+
+    Of several workers one makes it, and each has a copy of its own.
+    """
+    checkout = Checkout(tmp_path_factory.mktemp("project") / "project", ENVIRONMENT)
+    shared = tmp_path_factory.getbasetemp() / "made"
+    if worker_id != "master":
+        shared = tmp_path_factory.getbasetemp().parent / "made"
+    with FileLock(f"{shared}.lock"):
+        if not shared.exists():
+            making = shared.with_name("making")
+            make_project(Checkout(making, ENVIRONMENT))
+            making.rename(shared)
+    shutil.copytree(shared, checkout.folder, symlinks=True)
+    return checkout
+
+
+def make_project(checkout: Checkout) -> None:
+    checkout.folder.mkdir()
     for name in COPIED:
         source = ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, folder / name)
-    checkout = Checkout(folder, ENVIRONMENT)
+        copy(source, checkout.folder / name)
     checkout.run("git", "init", "--quiet")
     checkout.run("dvc", "init", "--quiet")
     checkout.run("dvc", "config", "core.analytics", "false")
@@ -104,7 +121,6 @@ def project(tmp_path_factory) -> Checkout:
         *("prepare", "embed", "base", "finetune", "cache_teacher"),
         *("train_student", "evaluate", "compare", "report"),
     ]
-    return checkout
 
 
 @pytest.fixture(scope="module")
