@@ -5,18 +5,23 @@ Imports: click, psutil, safetensors; no torch, no jax.
 """
 
 import logging
+import multiprocessing
 import os
 import platform
 import resource
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 import psutil
@@ -24,6 +29,7 @@ from safetensors import SafetensorError
 
 from pipeline.lockfile import keep_copy
 from pipeline.old_project import require_carried
+from pipeline.orphans import end_with_dvc
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
 
@@ -32,6 +38,7 @@ EXIT_USER = 2
 # What is no fault of ours. Where a disk is full, safetensors has an exception of its own.
 USER_ERRORS = (UserError, OSError, SafetensorError)
 EXIT_INTERRUPTED = 130
+PATIENCE_SECONDS = 3.0
 
 _CODE = ("pipeline", "student_jax", "teacher_cache", "dvc.yaml")
 Function = TypeVar("Function", bound=Callable[..., None])
@@ -46,8 +53,13 @@ def run(command: click.Command, name: str) -> None:
     A stage keeps a copy of dvc.lock first, which DVC will write to when the stage is done; in a project of version 0.1
     it names `qdllm upgrade` and ends.
     """
+    if callable(signal.getsignal(signal.SIGINT)):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _end_after_interrupts(name)
     _configure_logging()
+    _let_print()
     if name != "qdllm":
+        end_with_dvc()
         keep_copy()
     debug = "--debug" in sys.argv or bool(os.environ.get("QDLLM_DEBUG"))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
@@ -60,8 +72,9 @@ def run(command: click.Command, name: str) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who is impatient presses twice
         print(f"{name}: interrupted", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
+        _end_at_once(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output has gone; nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -71,6 +84,44 @@ def run(command: click.Command, name: str) -> None:
             raise
         print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(EXIT_USER)
+
+
+def _let_print() -> None:
+    """Whatever the locale's encoding cannot say is printed as its number, instead of ending a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _end_after_interrupts(name: str) -> None:
+    """From now on, an interrupt ends this process in PATIENCE_SECONDS at the latest.
+
+    Until then blocks may remove what is half done. A compiler takes longer, and where it calls Python back an exception
+    gets lost.
+    """
+    received, sent = os.pipe()
+    os.set_blocking(sent, False)
+    signal.set_wakeup_fd(sent, warn_on_full_buffer=False)
+
+    def watch() -> None:
+        while signal.SIGINT not in os.read(received, 64):
+            pass
+        time.sleep(PATIENCE_SECONDS)
+        print(f"{name}: interrupted", file=sys.stderr)
+        _end_at_once(EXIT_INTERRUPTED)
+
+    threading.Thread(target=watch, name="interrupts", daemon=True).start()
+
+
+def _end_at_once(code: int) -> NoReturn:
+    """End without Python's own end, which takes memory away under threads that compile: a segmentation fault."""
+    for child in multiprocessing.active_children():
+        child.terminate()
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 PATH = click.Path(path_type=Path)

@@ -6,7 +6,6 @@ DVC takes what a cut-off file has lost for stages that have not run yet. So ever
 starts, and `qdllm plan`, `qdllm doctor` and `make repro` put the copy back where the file is damaged.
 """
 
-import fcntl
 import logging
 import os
 import subprocess
@@ -16,7 +15,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from teacher_cache.publish import publish_file
+from teacher_cache.publish import publish_file, try_lock
 
 logger = logging.getLogger(__name__)
 LOCK, COPY = Path("dvc.lock"), Path(".dvc/tmp/qdllm/dvc.lock")
@@ -55,9 +54,7 @@ def restore() -> str:
     if not copy:
         return f"dvc.lock {damage}; there is no copy of it: take Git's (git checkout {LOCK}), or go on with `dvc repro`"
     with BUSY.open("a") as busy:
-        try:
-            fcntl.flock(busy, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not try_lock(busy):
             return f"dvc.lock {damage}; another dvc is at work here: look again when it is done"
         with publish_file(LOCK) as temporary:
             temporary.write_bytes(copy)

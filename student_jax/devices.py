@@ -1,7 +1,8 @@
 """Which devices compute, and what each of them does.
 
-In: numbers of students and rows.  Out: use_cores(), share_training(), share_rows(), map_students(), STUDENTS, ROWS.
-Imports: jax, numpy.
+In: numbers of students and rows.  Out: use_cores(), share_training(), share_rows(), map_students(), require_memory(),
+STUDENTS, ROWS.
+Imports: jax, numpy, psutil.
 
 JAX takes a CPU for one device, whose small matrix products run on one core. Students on devices of their own use as
 many cores and never wait for each other. What devices are left share a batch, and sum its gradient after every step.
@@ -9,17 +10,28 @@ many cores and never wait for each other. What devices are left share a batch, a
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+import psutil
 from jax.sharding import Mesh
+
+from teacher_cache.errors import UserError
 
 # The axes of a mesh of devices: what is cut along them.
 STUDENTS, ROWS = "students", "rows"
 
 # What an accelerator simulates side by side: 128 MiB of complex64, of which a gradient needs a handful.
 MAX_AMPLITUDES_AT_ONCE = 2**24
+
+# How many arrays of a batch's amplitudes a gradient step of `fused` holds by XLA's own account: 6.4 with one layer, 9
+# to 14 with four and eight, at 12 to 16 qubits. What has no room for the fewest, or for two to score, is refused.
+GRADIENT_COPIES, SCORING_COPIES = 6, 2
+
+# Where Linux says what a container may have (cgroup v2).
+CONTAINER = Path("/sys/fs/cgroup")
 
 # With fewer rows a device waits longer for the others than it computes.
 ROWS_PER_DEVICE = 16
@@ -37,6 +49,42 @@ def share_training(students: int, batch: int) -> Mesh:
     columns = -(-students // rounds)
     rows = _count_sharers(batch, len(devices) // columns)
     return Mesh(np.array(devices[: columns * rows]).reshape(columns, rows), (STUDENTS, ROWS))
+
+
+def require_memory(amplitudes: int, rows: int, precision: str, copies: int = GRADIENT_COPIES) -> None:
+    """Refuse a simulation that cannot fit the memory there is, before it is compiled for.
+
+    Args:
+        amplitudes: how many of them the simulation of one row holds.
+        rows: how many are simulated side by side.
+        precision: float32 or float64, of which an amplitude has two numbers.
+        copies: how many arrays of so many amplitudes are held at least.
+
+    Raises:
+        UserError: naming what is needed at least, and what there is.
+    """
+    needed = copies * rows * amplitudes * 2 * np.dtype(precision).itemsize
+    free = _find_free_memory()
+    if needed > free:
+        raise UserError(
+            f"circuit.qubits {amplitudes.bit_length() - 1} with {rows} texts at a time must fit the memory: "
+            f"{needed / 2**30:,.1f} GiB are needed at least, got {free / 2**30:,.1f} GiB free; set fewer qubits"
+            + (", or a smaller batch_size" if rows > 1 else "")
+        )
+
+
+def _find_free_memory() -> int:
+    """Bytes that can still be had: of an accelerator, where there is one, else of the machine or container."""
+    statistics = jax.devices()[0].memory_stats()
+    if statistics and "bytes_limit" in statistics:
+        return int(statistics["bytes_limit"]) - int(statistics.get("bytes_in_use", 0))
+    free = int(psutil.virtual_memory().available)
+    try:
+        limit, used = (int((CONTAINER / name).read_text()) for name in ("memory.max", "memory.current"))
+        shares = dict(line.split() for line in (CONTAINER / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # no container, or one without a limit, which says "max"
+        return free
+    return min(free, limit - used + int(shares.get("file", 0)))  # files' pages are given up where they are in the way
 
 
 def map_students(function: Callable[[Any], Any], students: Any, amplitudes: int) -> Any:

@@ -21,7 +21,7 @@ from student_jax.circuit.gates import count_outputs, fill_angles, repeated_array
 from student_jax.config import EngineName, StudentConfig
 from student_jax.data.dataset import Split
 from student_jax.data.stored import StoredValues
-from student_jax.devices import ROWS, map_students, share_rows
+from student_jax.devices import ROWS, SCORING_COPIES, map_students, require_memory, share_rows
 from student_jax.engines import Engine, build_engine, choose_engine
 
 # (parameters of all seeds, features (rows, dimensions)) -> scores (seeds, rows, classes)
@@ -59,6 +59,7 @@ class Model(NamedTuple):
     weights that meet the features. `loss`, of parameters and a batch of rows, is what
     training minimises where that is not the distillation loss of the scores. `amplitudes` is how many of them the
     simulation of one row holds, by which rows are batched; what simulates nothing is batched as 11 qubits are.
+    `side_by_side` says whether the rows of a batch are simulated at once, and need memory for each.
     """
 
     initialise: Callable[[np.random.Generator], Any]
@@ -67,6 +68,7 @@ class Model(NamedTuple):
     loss: Callable[[Any, Split], Float[Array, ""]] | None = None
     penalised: Sequence[str] = ()
     amplitudes: int = 1 << 11
+    side_by_side: bool = True
 
 
 def build_model(config: StudentConfig, dimensions: int, classes: int) -> Model:
@@ -102,7 +104,12 @@ def assemble_model(engine: Engine, config: StudentConfig, dimensions: int, class
     # A `tied` angle stands for three equal ones, each of which Adam would move by the learning rate.
     tied = repeated_arrays(config.circuit) if config.circuit.rotations == "tied" else []
     rates = {f"angles.{array}": 3.0 for array in tied}
-    return Model(initialise, apply, rates, penalised=["encoding.weight"], amplitudes=1 << config.circuit.qubits)
+    return Model(
+        *(initialise, apply, rates),
+        penalised=["encoding.weight"],
+        amplitudes=1 << config.circuit.qubits,
+        side_by_side=not config.engine.startswith("lightning"),
+    )
 
 
 def initialise_parameters(
@@ -166,6 +173,8 @@ def build_scorer(model: Model, precision: str) -> Score:
 
     @cache
     def compile_apply(mesh: Mesh) -> Callable[[Any, np.ndarray], Array]:
+        require_memory(model.amplitudes, 1, precision, SCORING_COPIES)
+
         def apply(
             parameters: Any, rows: Float[Array, "rows dimensions"] | Int[Array, "rows tokens"]
         ) -> Float[Array, "seeds rows classes"]:

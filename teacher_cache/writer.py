@@ -10,7 +10,6 @@ outlives publishing, because a kill between publishing and DVC's commit makes DV
 job of the same cache removes it.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -34,7 +33,7 @@ from teacher_cache.manifest import (
     part_name,
     write_manifest,
 )
-from teacher_cache.publish import publish_file, publish_folder, write_json
+from teacher_cache.publish import publish_file, publish_folder, try_lock, write_json
 from teacher_cache.schema import cache_schema
 from teacher_cache.sealed import fingerprint
 
@@ -165,17 +164,15 @@ def lock_job(work: Path) -> Iterator[None]:
     """Hold the one writer's lock of `work` until the block ends or the process dies.
 
     Raises:
-        UserError: another process holds it; its process id and host are named.
+        UserError: another process holds it; its process id and host are named. Or there are no locks.
     """
     work.mkdir(parents=True, exist_ok=True)
     with (work / "writer.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not try_lock(file):
             file.seek(0)
             raise UserError(
                 f"{work} is being written by {file.read().strip() or 'another process'}; wait for it, or end it"
-            ) from None
+            )
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()

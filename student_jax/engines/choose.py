@@ -14,6 +14,7 @@ import numpy as np
 
 from student_jax.circuit.gates import fill_angles
 from student_jax.config import CircuitConfig
+from student_jax.devices import require_memory
 from student_jax.engines.fused import build_fused
 from student_jax.engines.interface import Engine
 from teacher_cache.errors import UserError
@@ -67,6 +68,8 @@ def choose_engine(circuit: CircuitConfig, classes: int, precision: str, batch: i
     first, expected = "", None
     for name in ENGINES:
         try:
+            if not name.startswith("lightning"):  # which simulates a row at a time
+                require_memory(1 << circuit.qubits, batch, precision)
             step = _gradient_step(build_engine(name, circuit, classes, precision))
         except UserError as error:
             LOG.info("engine auto: %s left out: %s", name, error)
@@ -78,6 +81,8 @@ def choose_engine(circuit: CircuitConfig, classes: int, precision: str, batch: i
             LOG.warning("engine auto: %s left out: differs from %s by %.1e", name, first, gap)
             continue
         seconds[name] = _seconds(step, arguments)
+    if not seconds:
+        raise UserError(f"engine auto: one engine must be able to simulate {circuit.qubits} qubits, got none")
     fastest = min(seconds, key=lambda name: seconds[name])
     table = ", ".join(f"{name} {1000 * value:.3g} ms" for name, value in seconds.items())
     LOG.info("engine auto: %s, the fastest per gradient step of batch %d: %s", fastest, batch, table)

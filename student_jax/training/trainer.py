@@ -23,7 +23,7 @@ from tqdm import tqdm
 from student_jax.config import TrainingConfig
 from student_jax.data.dataset import Split
 from student_jax.data.windows import Windows
-from student_jax.devices import STUDENTS, share_training
+from student_jax.devices import ROWS, STUDENTS, require_memory, share_training
 from student_jax.model import Model, Score, build_scorer, convert_floats
 from student_jax.training.best_epochs import BestEpochs, Divergence, EpochResult, Training, conclude
 from student_jax.training.epoch import Epoch, State, arrange_rates, compile_epoch, shuffle_rows
@@ -117,6 +117,11 @@ def _train(
     batch = min(config.batch_size, rows)
     students = [Student(setting, seed + k) for setting in range(len(configs)) for k in range(config.seeds)]
     mesh = share_training(len(students), batch)
+    if model.side_by_side:  # all devices of a CPU take of the same memory
+        at_once = batch * mesh.shape[STUDENTS] if jax.default_backend() == "cpu" else batch // mesh.shape[ROWS]
+        require_memory(model.amplitudes, at_once, config.precision)
+    else:
+        require_memory(model.amplitudes, 1, config.precision)
     # Every device takes as many as any other; what comes after the last student is trained for nothing.
     fillers = students[-1:] * (-len(students) % mesh.shape[STUDENTS])
     numbers = _stack([gather_numbers(configs[student.setting]) for student in students + fillers])

@@ -1,9 +1,13 @@
 """What a user can cause ends in one line and exit code 2; a record tells what a stage has cost."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +55,39 @@ def test_a_wrong_option_says_which():
     assert result.returncode == 2
     assert "'many' is not a valid integer" in result.stderr
     assert run_command("pass", "--rows", "3").returncode == 0
+
+
+def test_an_interrupt_ends_at_once_whatever_still_runs():
+    """No end of Python's own, which waits for threads and takes the memory from under a compiler's."""
+    thread = "import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()"
+    result = run_command(f"{thread}; raise KeyboardInterrupt")
+    assert (result.returncode, result.stderr) == (130, "\nstage: interrupted\n")
+
+
+def test_an_interrupt_that_gets_lost_ends_it_all_the_same():
+    """As in a callback of JAX's compiler, which went on to the end of the training."""
+    lost = "import os, signal, time; from pipeline import entry; entry.PATIENCE_SECONDS = 0.1; "
+    lost += "exec('try:\\n os.kill(os.getpid(), signal.SIGINT); time.sleep(9)\\nexcept KeyboardInterrupt: pass'); "
+    result = run_command(f"{lost} time.sleep(600)")
+    assert (result.returncode, result.stderr) == (130, "stage: interrupted\n")
+
+
+@pytest.mark.parametrize("command", [["-m", "pipeline.stages.report"], ["-m", "pipeline.stages.train_student"]])
+def test_an_interrupt_while_python_imports_is_one_line(command):
+    process = subprocess.Popen([sys.executable, *command], stderr=subprocess.PIPE, text=True, env={**os.environ})
+    while "numpy" not in Path(f"/proc/{process.pid}/maps").read_text():  # which comes after this package's handler
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[1].endswith("interrupted\n")
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_what_an_encoding_cannot_say_ends_no_command(encoding):
+    result = run_command("print('x ' + chr(8364)); raise UserError('y ' + chr(0x1f600))", PYTHONIOENCODING=encoding)
+    assert result.returncode == 2
+    assert result.stdout.strip() == ("x €" if encoding == "utf-8" else "x \\u20ac")
 
 
 def test_an_interrupt_is_no_error():

@@ -24,10 +24,12 @@ PLUMBING = {
     "pipeline/entry.py",
     "pipeline/lockfile.py",
     "pipeline/old_project.py",
+    "pipeline/orphans.py",
     "teacher_cache/errors.py",
     "teacher_cache/outside.py",
     "teacher_cache/publish.py",
     "teacher_cache/sealed.py",
+    "teacher_cache/text.py",  # which texts become features; no stage of the student makes those
     "teacher_cache/versions.py",
     "teacher_cache/teacher/progress.py",
 }
