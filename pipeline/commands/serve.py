@@ -3,6 +3,7 @@
 In: a student folder.  Out: serve (a click command).  Imports: starlette, uvicorn and jax when it runs; never torch.
 """
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -50,6 +51,7 @@ def serve(student: Path, circuit: Path | None, host: str, port: int, compiled: P
     from pipeline.service.limits import Limits
     from student_jax.data.features import read_config
 
+    signal.signal(signal.SIGTERM, server.stop_early)
     read_config(student)  # a wrong folder is refused before anything is compiled
     chosen = Limits(**limits)  # type: ignore[arg-type]
     with server.open_socket(host, port) as listener:

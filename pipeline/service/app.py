@@ -4,11 +4,11 @@ In: a Student, Limits.  Out: build_app().  Imports: starlette; no torch.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from pipeline.service.limits import Limits, RefusedError, read_texts
-from pipeline.service.request_queue import Batches, predict_padded
+from pipeline.service.request_queue import Answer, Batches, answer_texts
 
 if TYPE_CHECKING:  # jax takes seconds to import
     from student_jax.student import Student
@@ -33,7 +33,7 @@ PAGE_HEADERS = {
 
 def build_app(student: "Student", limits: Limits) -> Starlette:
     """The ASGI application that answers with `student`."""
-    batches = Batches(partial(predict_padded, student), limits.max_waiting)
+    batches = Batches(partial(answer_texts, student), limits.max_waiting)
     page = files("pipeline.service").joinpath("page.html").read_text(encoding="utf-8")
     origin = student.checkpoint.description.origin
     health = {
@@ -46,19 +46,10 @@ def build_app(student: "Student", limits: Limits) -> Starlette:
 
     async def predict(request: Request) -> Response:
         texts = read_texts(await read_body(request, limits), limits)
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                labels, rows = await batches.predict(texts)
-        except TimeoutError:
-            raise RefusedError(503, f"no answer within {ANSWER_SECONDS:g} seconds; try again later") from None
-        return JSONResponse(
-            {
-                "predictions": [
-                    {"label": label, "probabilities": dict(zip(student.labels, row, strict=True))}
-                    for label, row in zip(labels, rows.tolist(), strict=True)
-                ]
-            }
-        )
+        faults = [limits.explain_fault(text) for text in texts]
+        readable = [text for text, fault in zip(texts, faults, strict=True) if fault is None]
+        answers = iter(await answer_unless_gone(request, batches.predict(readable)) if readable else [])
+        return JSONResponse({"predictions": [{"error": fault} if fault else next(answers) for fault in faults]})
 
     async def show_health(_: Request) -> Response:
         return JSONResponse(health)
@@ -85,7 +76,31 @@ def build_app(student: "Student", limits: Limits) -> Starlette:
     return app
 
 
-async def read_body(request: Request, limits: Limits) -> bytes:
+async def answer_unless_gone(request: Request, answering: Coroutine[Any, Any, list[Answer]]) -> list[Answer]:
+    """The result of `answering`, which is given up when the client hangs up.
+
+    Raises:
+        RefusedError: there is no answer in time, or nobody who waits for it.
+    """
+
+    async def wait_until_gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    answer, gone = asyncio.create_task(answering), asyncio.create_task(wait_until_gone())
+    try:
+        done, _ = await asyncio.wait({answer, gone}, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        answer.cancel()
+        gone.cancel()
+    if answer in done:
+        return answer.result()
+    if gone in done:
+        raise RefusedError(400, "nobody waits for an answer")  # to nobody: the client has gone
+    raise RefusedError(503, f"no answer within {ANSWER_SECONDS:g} seconds; try again later")
+
+
+async def read_body(request: Request, limits: Limits) -> bytearray:
     """The body of a request that says it is JSON.
 
     Raises:
@@ -105,7 +120,7 @@ async def read_body(request: Request, limits: Limits) -> bytes:
         raise RefusedError(408, f"body must come within {limits.max_seconds:g} seconds") from None
     except ClientDisconnect:
         raise RefusedError(400, "body must be whole") from None  # to nobody: the client has gone
-    return bytes(body)
+    return body
 
 
 async def say_refused(_: Request, error: Exception) -> Response:

@@ -1,15 +1,17 @@
 """The process that serves: warmed up, patient with clients up to a limit, stopped by a signal without losing requests.
 
-In: an ASGI application, a bound socket.  Out: serve(), open_socket(), warm_up(), compile_apart(),
-return_memory().
+In: an ASGI application, a bound socket.  Out: serve(), stop_early(), open_socket(), warm_up(), compile_apart(),
+compile_here(), return_memory().
 Imports: uvicorn; jax when it warms up.
 """
 
 import asyncio
 import ctypes
-import multiprocessing
 import signal
 import socket
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,24 +47,27 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 def return_memory() -> None:
-    """From now on, have glibc give arrays of a megabyte back to the system, instead of keeping them for later ones."""
+    """From now on, have glibc give what is large, such as requests, back to the system, in place of keeping it."""
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        mallopt(M_MMAP_THRESHOLD, 2**20)
+        mallopt(M_MMAP_THRESHOLD, 2**18)
 
 
 def compile_apart(folder: Path, compiled: Path, circuit: Path | None) -> None:
     """Have a process of its own leave the programs in `compiled`: a compiler's 100 MB would stay in this one."""
-    child = multiprocessing.get_context("spawn").Process(target=_compile, args=(folder, compiled, circuit), daemon=True)
-    child.start()
-    child.join()
-
-
-def _compile(folder: Path, compiled: Path, circuit: Path | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the serving process's, which ends this one
+    program = "import sys; from pipeline.service.server import compile_here; compile_here(*sys.argv[1:])"
+    paths = [str(path) for path in (folder, compiled, circuit) if path is not None]
+    # In a session of its own: a Ctrl-C is for the serving process, which ends this one.
+    child = subprocess.Popen([sys.executable, "-P", "-c", program, *paths], start_new_session=True)
     try:
-        warm_up(folder, compiled, circuit)
-    except UserError:
-        return  # which the serving process meets, and says
+        child.wait()
+    finally:
+        child.kill()
+
+
+def compile_here(folder: str, compiled: str, circuit: str | None = None) -> None:
+    """What the process of `compile_apart` does."""
+    with suppress(UserError):  # which the serving process meets, and says
+        warm_up(Path(folder), Path(compiled), None if circuit is None else Path(circuit))
 
 
 def warm_up(folder: Path, compiled: Path, circuit: Path | None) -> "Student":
@@ -104,10 +109,22 @@ def serve(app: Any, listener: socket.socket, limits: Limits) -> None:
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    # uvicorn stops in order, and then raises the signal again for whoever handled it before: nobody has to.
+    server = uvicorn.Server(config)
+
+    def stop(*_: object) -> None:
+        # uvicorn stops in order, and then raises the signal again for whoever handled it before: nobody has to.
+        if not server.should_exit:
+            raise KeyboardInterrupt
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run(sockets=[listener])
+        signal.signal(number, stop)
+    signal.set_wakeup_fd(-1)  # from here on an interrupt may take its time
+    server.run(sockets=[listener])
+
+
+def stop_early(*_: object) -> None:
+    """End at SIGTERM as at Ctrl-C while the service is not ready: with a line, and with no compiler left behind."""
+    raise KeyboardInterrupt
 
 
 class ImpatientProtocol(H11Protocol):
