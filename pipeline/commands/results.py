@@ -10,10 +10,11 @@ import click
 from tabulate import tabulate
 
 from pipeline.params import read_active, read_comparators
-from pipeline.report.columns import Table
+from pipeline.report.columns import Column, Table
 from pipeline.report.paired_tests import tabulate_verdicts
 from pipeline.report.runs import Places, read_runs
 from pipeline.report.student_tables import tabulate_summary
+from pipeline.report.trivial import list_warnings, tabulate_trivial
 
 _PATH = click.Path(path_type=Path)
 # Short enough for a terminal of 80 columns; longer names are wrapped.
@@ -22,10 +23,17 @@ STUDENTS = {
     "teacher": "teacher",
     "teacher_accuracy": "T acc",
     "accuracy": "S acc",
-    "accuracy_low": "95 %",
-    "accuracy_high": "to",
+    "margin": "+/-",
+    "f1": "S F1",
     "agreement": "agree",
     "trainable_parameters": "params",
+}
+TRIVIAL = {
+    "task": "task",
+    "texts": "texts",
+    "trivial_label": "always",
+    "trivial_accuracy": "acc",
+    "trivial_f1": "F1",
 }
 COMPARATORS = {
     "task": "task",
@@ -47,20 +55,33 @@ NAME_WIDTH = 14
 def results(evaluations: Path, comparisons: Path, report: Path, as_json: bool) -> None:
     """Print teachers, students and comparators side by side, and the path of the report.
 
-    A student's numbers are means over its seeds (95 %: the interval of the mean); those of the second table are of the
-    chosen seeds, as is the paired test, whose p is adjusted for all tests of the table. T, S, C: teacher, student,
-    comparator.
+    First the trivial score: what saying a task's most frequent class of every test text has. A student's numbers are
+    means over its seeds; +/- reaches to the ends of the 95 % interval of the mean, which covers the seeds and not the
+    choice of texts. F1 is the mean over the classes. The last table's numbers are of the chosen seeds, as is the paired
+    test, whose p is adjusted for all tests of the table. T, S, C: teacher, student, comparator.
     """
     runs = read_runs(Places(evaluations, comparisons), *read_active(), read_comparators())
     students, verdicts = tabulate_summary(runs), tabulate_verdicts(runs)
     if as_json:
         click.echo(json.dumps({"students": students.records(), "comparators": verdicts.records()}))
         return
-    click.echo(format_table(students, STUDENTS))
+    click.echo(f"{format_table(tabulate_trivial(runs), TRIVIAL)}\n\n{format_table(add_margin(students), STUDENTS)}")
     if verdicts.rows:
         click.echo(f"\n{format_table(verdicts, COMPARATORS)}")
+    for line in list_warnings(runs):
+        click.echo(f"Warning: {line}")
     page = report / "index.html"
     click.echo(f"Report: {page.resolve()}" if page.is_file() else "Report: not made yet; run `dvc repro report`")
+
+
+def add_margin(students: Table) -> Table:
+    """The table with a column `margin`, from the mean accuracy to the farther end of its interval."""
+    records = students.records()
+    for record in records:
+        ends = record["accuracy_low"], record["accuracy_high"]
+        record["margin"] = None if None in ends else max(abs(end - record["accuracy"]) for end in ends)
+    columns = (*students.columns, Column("margin", "Seeds, 95 %", "fraction"))
+    return Table.build(students.name, students.title, columns, records)
 
 
 def format_table(table: Table, titles: dict[str, str]) -> str:

@@ -193,6 +193,28 @@ class PairSummary(Trained):
     confusion: Sides
     reliability: Reliability
 
+    @property
+    def trivial(self) -> dict[str, Any]:
+        """The test split's most frequent class, and the accuracy and macro F1 of saying it of every text."""
+        counts = [sum(row) for row in self.confusion.student]
+        share = max(counts) / sum(counts)
+        # Of that class recall is 1 and precision its share; F1 is 0 of every other.
+        f1 = 2 * share / (1 + share) / len(counts)
+        return {"trivial_label": self.labels[counts.index(max(counts))], "trivial_accuracy": share, "trivial_f1": f1}
+
+    @property
+    def constants(self) -> dict[str, str]:
+        """The one class that teacher or chosen seed says of every test text, by model, where it says but one."""
+        said = {
+            model: [sum(column) for column in zip(*matrix, strict=True)]
+            for model, matrix in asdict(self.confusion).items()
+        }
+        return {
+            model: self.labels[counts.index(max(counts))]
+            for model, counts in said.items()
+            if max(counts) == sum(counts)
+        }
+
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class Comparison(Trained):

@@ -107,14 +107,14 @@ EPOCHS = (
     Column("validation_accuracy", "Validation accuracy", "fraction"),
 )
 INTERVAL = (
-    Column("accuracy_low", "95\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}low", "fraction"),
-    Column("accuracy_high", "95\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}high", "fraction"),
+    Column("accuracy_low", "Seeds 95\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}low", "fraction"),
+    Column("accuracy_high", "Seeds 95\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}high", "fraction"),
 )
 CLOSENESS = (Column("agreement", "Agreement", "fraction"), Column("kl", "KL (nats)", "nats"))
 QUALITY = (
     Column("precision", "Precision", "fraction"),
     Column("recall", "Recall", "fraction"),
-    Column("f1", "F1", "fraction"),
+    Column("f1", "Macro F1", "fraction"),
     Column("ece", "ECE", "fraction"),
     Column("nll", "NLL (nats)", "nats"),
     *CLOSENESS,

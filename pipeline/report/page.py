@@ -20,6 +20,7 @@ from pipeline.report.paper.beside import build_paper
 from pipeline.report.paper.published import find_published
 from pipeline.report.runs import Run
 from pipeline.report.svg import inline_svg
+from pipeline.report.trivial import list_warnings
 from student_jax.circuit.notation import measured_wires
 from student_jax.config import CircuitConfig
 from student_jax.export.drawing import draw_circuit
@@ -97,6 +98,7 @@ def _render(runs: Sequence[Run], tables: Mapping[str, Table], paper: Sequence[Ta
         lengths=_draw_lengths(runs, tables["lengths"]),
         pairs=[_show_pair(index, run, tables) for index, run in enumerate(runs)],
         circuits=_group_circuits(runs),
+        warnings=list_warnings(runs),
         seeds=sorted({len(run.summary.seeds) for run in runs}),
     )
 

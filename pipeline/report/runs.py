@@ -37,7 +37,8 @@ class Places:
 class Run:
     """One task and teacher: student and comparators, McNemar's test of each, the data card and the stages' records.
 
-    `tests` are of the chosen seeds, student first; `texts` is how many test texts they looked at.
+    `tests` are of the chosen seeds, student first; `texts` is how many test texts they looked at. `constants` has the
+    one class that a model says of every test text, for each that does.
     """
 
     summary: PairSummary
@@ -45,6 +46,12 @@ class Run:
     tests: Mapping[str, Discordance] = field(default_factory=dict)
     card: Mapping[str, Any] | None = None
     records: Sequence[Record] = ()
+    constant_comparators: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def constants(self) -> dict[str, str]:
+        """Of teacher, student and comparators."""
+        return {**self.summary.constants, **self.constant_comparators}
 
     @property
     def task(self) -> str:
@@ -95,7 +102,7 @@ def _read_run(places: Places, task: str, teacher: str, comparators: Sequence[str
     summary = read_pair(place / "summary.json")
     folders = {name: places.comparisons / task / teacher / name for name in comparators}
     comparisons = {name: read_comparison(folder / "comparison.json") for name, folder in folders.items()}
-    tests = {}
+    tests, constants = {}, {}
     if comparators:
         classes = len(summary.labels)
         student = read_answers(places.comparisons / task / teacher / "student" / "answers.parquet", classes)
@@ -104,7 +111,10 @@ def _read_run(places: Places, task: str, teacher: str, comparators: Sequence[str
                 raise UserError(
                     f"{folder} must be of the student's cache {summary.cache}, got {comparisons[name].cache}"
                 )
-            tests[name] = _test(student, read_answers(folder / "answers.parquet", classes), folder)
+            answers = read_answers(folder / "answers.parquet", classes)
+            tests[name] = _test(student, answers, folder)
+            if (answers.predicted == answers.predicted[0]).all():
+                constants[name] = summary.labels[answers.predicted[0]]
     mine = [
         one
         for one in records
@@ -112,7 +122,7 @@ def _read_run(places: Places, task: str, teacher: str, comparators: Sequence[str
         and one.get("teacher", teacher) == teacher
         and one.get("comparator") in (None, *comparators)
     ]
-    return Run(summary, comparisons, tests, _read_record(places.cards / f"{task}.json"), mine)
+    return Run(summary, comparisons, tests, _read_record(places.cards / f"{task}.json"), mine, constants)
 
 
 def _read_record(path: Path) -> Record | None:

@@ -19,13 +19,19 @@ def tabulate_summary(runs: Sequence[Run]) -> Table:
     """One row per task and teacher, test split."""
     columns = (
         *(TASK, TEACHER, Column("teacher_accuracy", "Teacher accuracy", "fraction")),
-        *(Column("accuracy", "Student accuracy", "fraction"), *INTERVAL, *CLOSENESS),
+        *(Column("accuracy", "Student accuracy", "fraction"), *INTERVAL, Column("f1", "Student macro F1", "fraction")),
+        *(
+            Column("trivial_accuracy", "Trivial accuracy", "fraction"),
+            Column("trivial_f1", "Trivial macro F1", "fraction"),
+        ),
+        *CLOSENESS,
         Column("trainable_parameters", "Student parameters", "count"),
         Column("settings", "Settings tried", "count"),
     )
     records = (
         run.names
         | drop_interval(run.summary)
+        | run.summary.trivial
         | {
             "teacher_accuracy": run.summary.teacher_metrics.test.accuracy,
             "trainable_parameters": run.summary.parameters.trainable,

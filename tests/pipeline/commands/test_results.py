@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,7 +47,16 @@ def test_the_tables_fit_80_columns_and_say_the_numbers(evaluated):
     assert f"{evaluated.summary.metrics.test.accuracy:.4f}" in text
     assert f"{evaluated.comparisons['pkd'].seeds[0].test.accuracy:.4f}" in text
     assert "no difference" in text
+    assert f"{evaluated.summary.metrics.test.f1:.4f}" in text
+    assert f"{evaluated.summary.trivial['trivial_accuracy']:.4f}" in text
     assert text.endswith("Report: not made yet; run `dvc repro report`\n")
+
+
+def test_a_model_of_one_class_is_warned_of(evaluated):
+    folder = Path("comparisons/emotion-with-a-long-name/bloom/linear")
+    write_answers(folder / "answers.parquet", IDS, np.zeros(4, int), np.eye(2)[[0, 0, 0, 0]])
+    line = "Warning: emotion-with-a-long-name, bloom: linear says negative of every test text;"
+    assert line in call()
 
 
 def test_json_has_every_number_in_full(evaluated):

@@ -125,7 +125,8 @@ def test_summary_shows_the_runs_numbers(make_run, tmp_path):
     table = text.partition('aria-labelledby="table-summary">\n    <table')[2].partition("</table>")[0]
     cells = Page(f"<table{table}</table>").find("td")
     test, summary = run.summary.metrics.test, run.summary
-    student = [test.accuracy, test.accuracy_low, test.accuracy_high, test.agreement, test.kl]
+    trivial = [summary.trivial["trivial_accuracy"], summary.trivial["trivial_f1"]]
+    student = [test.accuracy, test.accuracy_low, test.accuracy_high, test.f1, *trivial, test.agreement, test.kl]
     expected = [summary.teacher_metrics.test.accuracy, *student, summary.parameters.trainable, 1]
     assert [float(cell["data-value"]) for cell in cells[2:]] == expected
     assert [cell["text"] for cell in cells[2:]] == [f"{value:.4f}" for value in expected[:-2]] + ["8,811", "1"]
