@@ -3,8 +3,9 @@
 In: the folder of a student.  Out: Student, Prediction.  Imports: jax, numpy, what the features' kind needs.
 """
 
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,19 +23,23 @@ if TYPE_CHECKING:
 
 
 class Prediction(NamedTuple):
-    """Names of the likeliest classes (rows), and all probabilities (rows, classes), float32."""
+    """Names of the likeliest classes (rows), and all probabilities (rows, classes), float32.
 
-    labels: list[str]
+    Of a text that cannot be classified (`Student.find_faults` says why) the name is None and the probabilities NaN.
+    """
+
+    labels: list[str | None]
     probabilities: np.ndarray
 
 
 @dataclass(frozen=True)
 class Student:
-    """The best seed of a checkpoint with the embedder it was trained on."""
+    """The best seed of a checkpoint with the embedder it was trained on, in the process that loaded it."""
 
     checkpoint: Checkpoint
     embedder: Embedder
     score: Callable[[Any, np.ndarray], np.ndarray]
+    process: int = field(default_factory=os.getpid)
 
     @classmethod
     def load(
@@ -73,17 +78,31 @@ class Student:
         """The class names, in the order of the probabilities' columns."""
         return self.checkpoint.description.labels
 
-    def predict(self, texts: Sequence[str]) -> Prediction:
-        """Classify `texts`.
+    def predict(self, texts: Sequence[str | None]) -> Prediction:
+        """Classify `texts`, in whatever normal form they come; one that has a fault fails alone.
+
+        Raises:
+            UserError: `texts` is one string and not a sequence of them.
+        """
+        faults = self.find_faults(texts)
+        if not faults:
+            return Prediction([], np.zeros((0, len(self.labels)), np.float32))
+        # As many rows as texts, for which there may be a compiled program.
+        readable = ["" if text is None or fault else text for text, fault in zip(texts, faults, strict=True)]
+        labels, probabilities = self._classify(self.embedder.transform(readable))
+        probabilities[[fault is not None for fault in faults]] = np.nan
+        named = [None if fault else label for label, fault in zip(labels, faults, strict=True)]
+        return Prediction(named, probabilities)
+
+    def find_faults(self, texts: Sequence[str | None]) -> list[str | None]:
+        """Of each text the rule that it breaks, by which stage prepare would have dropped it too; None where none.
 
         Raises:
             UserError: `texts` is one string and not a sequence of them.
         """
         if isinstance(texts, str):
             raise UserError("texts must be a list of texts, got one text; put it in brackets")
-        if not texts:
-            return Prediction([], np.zeros((0, len(self.labels)), np.float32))
-        return self._classify(self.embedder.transform(texts))
+        return [self.embedder.rules.explain_fault(text) for text in texts]
 
     def predict_features(self, vectors: np.ndarray) -> Prediction:
         """Classify texts by vectors (rows, dimensions) made elsewhere.
@@ -100,6 +119,11 @@ class Student:
         return self._classify(self.embedder.prepare(vectors))
 
     def _classify(self, features: np.ndarray) -> Prediction:
+        if os.getpid() != self.process:  # where JAX's threads are not, and it would wait for them for ever
+            raise UserError(
+                f"a student must be used in the process that loaded it, {self.process}, got its fork {os.getpid()}; "
+                "load it in the fork, or start workers with multiprocessing's spawn"
+            )
         scores = self.score(self.checkpoint.selected_parameters, features)[0]
         probabilities = softmax(scores, axis=1).astype(np.float32)
         return Prediction([self.labels[k] for k in probabilities.argmax(axis=1)], probabilities)

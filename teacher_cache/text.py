@@ -1,6 +1,6 @@
 """What a text is, in training and at inference alike: its normal form, and what no text may be.
 
-In: a text as somebody wrote it.  Out: TextRules, FAULTS, normalise(), normalise_label().
+In: a text as somebody wrote it.  Out: TextRules, PLAIN, FAULTS, normalise(), normalise_label().
 Imports: the standard library.
 """
 
@@ -42,7 +42,7 @@ def normalise_label(label: str) -> str:
 
 @dataclass(frozen=True)
 class TextRules:
-    """Which texts are learnt from and answered, and in what form: version 0.1's, where nothing else is said.
+    """Which texts are learnt from and answered, and in what form.
 
     invisible: as `normalise` takes it.  max_characters: of the longest normal form.
     """
@@ -80,3 +80,7 @@ class TextRules:
                 kind = "NUL" if found[0] == "\0" else f"half of a surrogate pair, U+{ord(found[0]):04X},"
                 return f"text must be Unicode without NUL, got {kind} at character {found.start() + 1}"
         return None
+
+
+# Version 0.1's, which hold where nothing else is said.
+PLAIN = TextRules()

@@ -36,6 +36,8 @@ def export(student: Path, version: str, text: str | None, out: Path | None) -> N
 
         # The engine is not used; this one takes every ansatz, is always installed, and need not be measured.
         loaded = Student.load(student, engine="default.qubit", encoder=find_encoder(read_config(student)))
+        if fault := loaded.find_faults([text])[0]:
+            raise UserError(f"--text: {fault}")
         program = export_student(loaded.checkpoint, loaded.embedder.transform([text])[0], int(version))
     if out is None:
         click.echo(program, nl=False)

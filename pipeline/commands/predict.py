@@ -4,6 +4,7 @@ In: a student folder, texts.  Out: predict (a click command).  Imports: jax when
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -24,18 +25,47 @@ BATCH = 256
 @click.option("--circuit", type=click.Path(path_type=Path), help="The file of a circuit of your own.")
 @click.argument("texts", nargs=-1)
 def predict(student: Path, file: Path | None, circuit: Path | None, texts: tuple[str, ...]) -> None:
-    """Classify TEXTS, the lines of a file, or of stdin: one line of JSON each."""
+    """Classify TEXTS, the lines of a file, or of stdin: one line of JSON each, in UTF-8.
+
+    A text that stage prepare would have dropped (empty, too long, no Unicode) has an `error` in place of a label; where
+    one had, the exit code is 2.
+    """
     if texts and file is not None:
         raise click.UsageError("give TEXTS or --file, not both")
+    for place, text in enumerate(texts, 1):
+        require_utf8(text, place)
     from student_jax.data.features import read_config
     from student_jax.student import Student
 
     loaded = Student.load(student, encoder=find_encoder(read_config(student)), circuit=circuit)
+    asked = faulty = 0
     for batch in cut(texts or read_lines(file or Path("-"))):
-        labels, probabilities = loaded.predict(batch)
-        for text, label, row in zip(batch, labels, probabilities.tolist(), strict=True):
-            answer = {"text": text, "label": label, "probabilities": dict(zip(loaded.labels, row, strict=True))}
-            click.echo(json.dumps(answer, ensure_ascii=False))
+        faults, (labels, probabilities) = loaded.find_faults(batch), loaded.predict(batch)
+        rows = probabilities.tolist()
+        for text, fault, label, row in zip(batch, faults, labels, rows, strict=True):
+            answer = {"label": label, "probabilities": dict(zip(loaded.labels, row, strict=True))}
+            line = json.dumps({"text": text, **({"error": fault} if fault else answer)}, ensure_ascii=False)
+            sys.stdout.buffer.write(f"{line}\n".encode())  # whatever the locale: JSON is UTF-8
+        asked, faulty = asked + len(batch), faulty + len(batch) - faults.count(None)
+        sys.stdout.flush()
+    if faulty:
+        raise UserError(f"{faulty} of {asked} texts have an error in place of a label; correct them or leave them out")
+
+
+def require_utf8(text: str, place: int) -> None:
+    """Refuse an argument whose bytes are not UTF-8: Python puts half of a surrogate pair where one was none.
+
+    Raises:
+        UserError: it has such a byte.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        byte = os.fsencode(text[error.start])[0]
+        raise UserError(
+            f"TEXTS must be UTF-8, got byte 0x{byte:02x} at character {error.start + 1} of text {place}; convert it "
+            "(iconv --to-code UTF-8)"
+        ) from None
 
 
 def cut(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -56,6 +86,7 @@ def read_lines(path: Path) -> Iterator[str]:
     with sys.stdin.buffer if path == Path("-") else path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             try:
-                yield line.decode("utf-8").rstrip("\r\n")
+                # As editors of Windows write it, a file begins with a byte order mark.
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
             except UnicodeDecodeError:
                 raise UserError(f"{path}: line {number} must be UTF-8") from None

@@ -9,6 +9,7 @@ import click
 import pyarrow.compute as pc
 
 from pipeline.corpus.prepared import open_examples, read_training
+from pipeline.corpus.task_config import PrepareConfig
 from pipeline.encoder import find_encoder
 from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block
@@ -29,12 +30,12 @@ def main(task: str, data: Path, features: Path, record: Path) -> None:
     """Turn every text of one task into a vector, fitting on the training split alone."""
     examples, config = open_examples(data), read_block("embed", EmbedConfig)
     fingerprint = fingerprint_examples(examples.iter_batches())
-    rows = examples.read(["example_id", "split"])
+    rows, rules = examples.read(["example_id", "split"]), read_block("prepare", PrepareConfig).rules
     if config.kind == "file":
         training = pc.equal(rows["split"], "train").to_numpy()
         embedder, vectors = take_vectors(config, task, rows["example_id"], training)
     else:
-        embedder = fit_embedder(config, *read_training(data, config.fit_texts), find_encoder(config))
+        embedder = fit_embedder(config, *read_training(data, config.fit_texts), find_encoder(config), rules)
         texts = examples.iter_batches(TEXTS[config.kind], columns=["text"])
         vectors = (embedder.transform(batch["text"].to_pylist()) for batch in texts)
     with publish_folder(features) as folder:

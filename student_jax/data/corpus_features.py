@@ -4,6 +4,7 @@ In: training texts, and their labels for the weights of terms.  Out: CorpusEmbed
 Imports: NumPy, SciPy, scikit-learn.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,13 @@ from teacher_cache.errors import UserError
 # Terms are words with punctuation marks, and character n-grams within words. On three real tasks of 6,000 to 14,000
 # training texts, logistic regression on 768 dimensions of both had 1 to 4 points more than on those of words alone.
 WORDS = r"\w+|[^\w\s]"
+# Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese. There each character is a term
+# of its own, and neighbours are, too.
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u312f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+UNSPACED_WORDS = rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s]"
 CHARACTERS = (2, 5)
 # More power iterations changed the validation accuracy there by under 1 point, in either direction, at several times
 # the price (4 against 25 s for 6,000 texts).
@@ -31,14 +39,16 @@ SMALLEST_RATIO = 1e-4
 
 @dataclass(frozen=True)
 class CorpusEmbedding:
-    """Two TF-IDF vectorizers, then one projection (terms, dimensions) of their columns side by side, float16.
+    """TF-IDF vectorizers, then one projection (terms, dimensions) of their columns side by side, float16.
 
-    `weighted` tells whether the labels took part in the fit.
+    There is a vectorizer of words and one of characters, or one alone where no two texts share a term of the other.
+    `weighted` tells whether the labels took part in the fit, `unspaced` whether a character of UNSPACED is a word.
     """
 
-    vectorizers: tuple[TfidfVectorizer, TfidfVectorizer]
+    vectorizers: dict[str, TfidfVectorizer]
     projection: np.ndarray
     weighted: bool
+    unspaced: bool = False
 
     @property
     def dimensions(self) -> int:
@@ -52,18 +62,18 @@ class CorpusEmbedding:
 
     def transform(self, texts: Sequence[str]) -> np.ndarray:
         """Features (rows, dimensions), float32; a text without known terms has the vector 0."""
-        terms = sp.hstack([vectorizer.transform(texts) for vectorizer in self.vectorizers], format="csr")
+        terms = sp.hstack([vectorizer.transform(texts) for vectorizer in self.vectorizers.values()], format="csr")
         # Of a few texts' terms alone: to widen the whole projection takes a hundred times as long as to use it.
         used = np.unique(terms.indices)
         return np.asarray(terms[:, used] @ self.projection[used].astype(np.float32))
 
     def to_content(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """The embedding as named tensors and a JSON object."""
-        words, characters = self.vectorizers
-        tensors = {"projection": self.projection, "idf.words": words.idf_, "idf.characters": characters.idf_}
-        names = ("words", "characters")
-        terms = {name: list(v.get_feature_names_out()) for name, v in zip(names, self.vectorizers, strict=True)}
-        return tensors, {"weighted": self.weighted, "terms": terms}
+        idf = {f"idf.{name}": vectorizer.idf_ for name, vectorizer in self.vectorizers.items()}
+        terms = {name: list(vectorizer.get_feature_names_out()) for name, vectorizer in self.vectorizers.items()}
+        # An embedder of version 0.1, which knew no such scripts, is as one of texts that have none.
+        scripts = {"unspaced": True} if self.unspaced else {}
+        return {"projection": self.projection, **idf}, {"weighted": self.weighted, **scripts, "terms": terms}
 
     @classmethod
     def from_content(
@@ -74,16 +84,17 @@ class CorpusEmbedding:
         Raises:
             ValueError: terms and tensors do not belong together.
         """
-        words, characters = _build_vectorizers(config)
-        vectorizers = (
-            _restore_terms(words, content["terms"]["words"], tensors["idf.words"]),
-            _restore_terms(characters, content["terms"]["characters"], tensors["idf.characters"]),
-        )
+        unspaced = content.get("unspaced", False) is True
+        vectorizers = {
+            name: _restore_terms(vectorizer, content["terms"][name], tensors[f"idf.{name}"])
+            for name, vectorizer in _build_vectorizers(config, unspaced).items()
+            if name in content["terms"]
+        }
         projection = tensors["projection"]
-        terms = sum(len(vectorizer.vocabulary) for vectorizer in vectorizers)
+        terms = sum(len(vectorizer.vocabulary) for vectorizer in vectorizers.values())
         if projection.ndim != 2 or len(projection) != terms:
             raise ValueError(f"projection must have {terms} rows, got {projection.shape}")
-        return cls(vectorizers, projection, content["weighted"])
+        return cls(vectorizers, projection, content["weighted"], unspaced)
 
 
 def fit_corpus(config: EmbedConfig, texts: Sequence[str], labels: Sequence[int] | np.ndarray | None) -> CorpusEmbedding:
@@ -99,12 +110,17 @@ def fit_corpus(config: EmbedConfig, texts: Sequence[str], labels: Sequence[int] 
         UserError: no term occurs in `min_document_frequency` texts.
     """
     classes = None if labels is None else np.asarray(labels)
-    vectorizers, blocks, weights = [], [], []
-    for vectorizer in _build_vectorizers(config):
-        vectorizer, weight = _fit_terms(vectorizer, texts, classes, config.max_terms)
-        vectorizers.append(vectorizer)
-        blocks.append(vectorizer.transform(texts))
-        weights.append(weight**0.5)
+    unspaced = any(re.search(f"[{UNSPACED}]", text) for text in texts)
+    vectorizers, blocks, weights = {}, [], []
+    for name, vectorizer in _build_vectorizers(config, unspaced).items():
+        found = _fit_terms(vectorizer, texts, classes, config.max_terms)
+        if found is not None:
+            vectorizers[name], weight = found
+            blocks.append(vectorizers[name].transform(texts))
+            weights.append(weight**0.5)
+    if not vectorizers:
+        rule = f"min_document_frequency must be small enough for {len(texts)} training texts"
+        raise UserError(f"embed: {rule}, got {config.min_document_frequency}: no two of them share a term")
     weight = np.concatenate(weights)
     matrix = (sp.hstack(blocks, format="csr") @ sp.diags_array(weight)).astype(np.float32)
     del blocks  # as large as the matrix
@@ -114,7 +130,7 @@ def fit_corpus(config: EmbedConfig, texts: Sequence[str], labels: Sequence[int] 
     directions = directions * singular
     scale = 1 / np.sqrt(np.mean((matrix @ directions) ** 2))
     projection = (weight[:, None] * directions * scale).astype(np.float16)
-    return CorpusEmbedding((vectorizers[0], vectorizers[1]), projection, classes is not None)
+    return CorpusEmbedding(vectorizers, projection, classes is not None, unspaced)
 
 
 def find_directions(matrix: sp.csr_array | sp.csr_matrix, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
@@ -153,21 +169,26 @@ def weigh_terms(present: sp.csr_array, labels: np.ndarray) -> np.ndarray:
     return np.abs(log_shares - log_shares.mean(axis=0)).max(axis=0)
 
 
-def _build_vectorizers(config: EmbedConfig) -> tuple[TfidfVectorizer, TfidfVectorizer]:
+def _build_vectorizers(config: EmbedConfig, unspaced: bool) -> dict[str, TfidfVectorizer]:
     shared = {"sublinear_tf": True, "dtype": np.float32, "min_df": config.min_document_frequency}
-    words = TfidfVectorizer(token_pattern=WORDS, ngram_range=(1, config.max_ngram), **shared)
-    return words, TfidfVectorizer(analyzer="char_wb", ngram_range=CHARACTERS, **shared)
+    pattern = UNSPACED_WORDS if unspaced else WORDS
+    return {
+        "words": TfidfVectorizer(token_pattern=pattern, ngram_range=(1, config.max_ngram), **shared),
+        "characters": TfidfVectorizer(analyzer="char_wb", ngram_range=CHARACTERS, **shared),
+    }
 
 
 def _fit_terms(
     vectorizer: TfidfVectorizer, texts: Sequence[str], labels: np.ndarray | None, max_terms: int
-) -> tuple[TfidfVectorizer, np.ndarray]:
-    """`vectorizer` with the terms that matter most, by weight * sqrt(number of texts), and those terms' weights."""
+) -> tuple[TfidfVectorizer, np.ndarray] | None:
+    """`vectorizer` with the terms that matter most, by weight * sqrt(number of texts), and those terms' weights.
+
+    None where no term is in as many texts as it must be.
+    """
     try:
         present = sp.csr_array(vectorizer.fit_transform(texts) > 0, dtype=np.float64)
     except ValueError:
-        rule = f"min_document_frequency must be small enough for {len(texts)} training texts"
-        raise UserError(f"embed: {rule}, got {vectorizer.min_df}: no term is left") from None
+        return None
     weight = np.ones(present.shape[1]) if labels is None else weigh_terms(present, labels)
     heavy = np.sort(np.argsort(-weight * np.sqrt(present.sum(axis=0)), kind="stable")[:max_terms])
     terms = vectorizer.get_feature_names_out()[heavy].tolist()

@@ -29,6 +29,7 @@ from teacher_cache.publish import publish_file
 from teacher_cache.reader import ids_to_numpy
 from teacher_cache.schema import features_schema, require_schema
 from teacher_cache.sealed import read_sealed, write_sealed
+from teacher_cache.text import PLAIN, TextRules
 
 if TYPE_CHECKING:  # scikit-learn and tokenizers take seconds to import, and who reads features needs neither
     from student_jax.data.corpus_features import CorpusEmbedding
@@ -45,10 +46,11 @@ MAX_BYTES = 256 << 20
 
 @dataclass(frozen=True)
 class Embedder:
-    """A fitted embedder: its settings and its embedding of one of four kinds."""
+    """A fitted embedder: its settings, its embedding of one of four kinds, and what it takes for a text."""
 
     config: EmbedConfig
     embedding: "CorpusEmbedding | StaticEmbedding | EncoderEmbedding | FileEmbedding"
+    rules: TextRules = PLAIN
 
     @property
     def dimensions(self) -> int:
@@ -61,12 +63,12 @@ class Embedder:
         return self.embedding.inference_parameters
 
     def transform(self, texts: Sequence[str]) -> np.ndarray:
-        """Features (rows, dimensions) of `texts`, float32, mean square about 1.
+        """Features (rows, dimensions) of the normal form of `texts`, float32, mean square about 1.
 
         Raises:
             UserError: features of the kind `file`.
         """
-        return self.embedding.transform(texts)
+        return self.embedding.transform([self.rules.normalise(text) for text in texts])
 
     def prepare(self, vectors: np.ndarray) -> np.ndarray:
         """Features of vectors made elsewhere: those of a file are scaled, all others are features already."""
@@ -80,6 +82,8 @@ class Embedder:
         config = asdict(self.config)
         if self.config.fit_texts == EmbedConfig.fit_texts:
             del config["fit_texts"]  # version 0.1 knew no limit, and most embedders are the same bytes with it
+        # Nor any rules, which are then its own.
+        rules = {key: value for key, value in asdict(self.rules).items() if value != getattr(PLAIN, key)}
         data = safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in tensors.items()})
         with publish_file(folder / TENSORS) as temporary:
             temporary.write_bytes(data)
@@ -91,6 +95,7 @@ class Embedder:
                 "config": config,
                 "dimensions": self.dimensions,
                 "inference_parameters": self.inference_parameters,
+                **({"text": rules} if rules else {}),
                 **content,
             },
         )
@@ -101,6 +106,7 @@ def fit_embedder(
     texts: Sequence[str],
     labels: Sequence[int] | np.ndarray | None = None,
     encoder: "Encoder | None" = None,
+    rules: TextRules = PLAIN,
 ) -> Embedder:
     """Fit on the training split, and on nothing else.
 
@@ -110,23 +116,25 @@ def fit_embedder(
         labels: their classes; `corpus` weighs its terms by them where `class_weights` is set, and without them leaves
             terms unweighted.
         encoder: the frozen model, for `encoder` alone.
+        rules: of the texts' normal form, now and later.
 
     Raises:
         UserError: no texts, a checkpoint that cannot be used, no term that is frequent enough, or no encoder.
     """
     if not texts:
         raise UserError("embed: the training split must have at least one text, got 0")
+    texts = [rules.normalise(text) for text in texts]
     if config.kind == "corpus":
         from student_jax.data.corpus_features import fit_corpus
 
-        return Embedder(config, fit_corpus(config, texts, labels if config.class_weights else None))
+        return Embedder(config, fit_corpus(config, texts, labels if config.class_weights else None), rules)
     if config.kind == "static":
         from student_jax.data.static_features import fit_static
 
-        return Embedder(config, fit_static(config, texts))
+        return Embedder(config, fit_static(config, texts), rules)
     from student_jax.data.encoder_features import fit_encoder, require_encoder
 
-    return Embedder(config, fit_encoder(require_encoder(encoder, config), texts))
+    return Embedder(config, fit_encoder(require_encoder(encoder, config), texts), rules)
 
 
 def take_vectors(
@@ -186,7 +194,8 @@ def load_embedder(folder: Path, encoder: "Encoder | None" = None) -> Embedder:
             if array.dtype.kind != "f" or not np.isfinite(array).all():
                 raise ValueError(f"{name} must hold finite numbers, got {array.dtype}")
         config = read_config(folder)
-        return Embedder(config, _restore(config, tensors, content, encoder))
+        rules = TypeAdapter(TextRules).validate_python(content.get("text", {}))
+        return Embedder(config, _restore(config, tensors, content, encoder), rules)
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} must exist; run the embed stage or `dvc pull`") from None
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -69,6 +70,31 @@ def test_no_texts_and_one_string(folder):
     assert student.predict([]).probabilities.shape == (0, 2)
     with pytest.raises(UserError, match="must be a list of texts"):
         student.predict("good film")
+
+
+def test_a_text_fails_alone_and_its_form_does_not_matter(folder):
+    student = Student.load(folder)
+    texts = ["good film", " bad\n\u00a0film", "", "a\0", None, "x" * 20_001, "good film"]
+    labels, probabilities = student.predict(texts)
+    assert labels == ["fine", "poor", None, None, None, None, "fine"]
+    assert np.isnan(probabilities).all(axis=1).tolist() == [False, False, True, True, True, True, False]
+    np.testing.assert_allclose(probabilities[0], student.predict(["good film"]).probabilities[0], atol=1e-6)
+    assert student.find_faults(texts) == [
+        None,
+        None,
+        "text must not be empty, got nothing that can be seen",
+        "text must be Unicode without NUL, got NUL at character 2",
+        "text must be a string, got NoneType",
+        "text must have at most 20000 characters, got 20001",
+        None,
+    ]
+
+
+def test_a_fork_is_refused_in_one_line(folder):
+    """As a child sees it: JAX's threads stay behind, and it would wait for ever."""
+    student = replace(Student.load(folder), process=1)
+    with pytest.raises(UserError, match=r"in the process that loaded it, 1, got its fork \d+; load it in the fork"):
+        student.predict(["good film"])
 
 
 def test_a_foreign_embedder_is_refused(folder, tmp_path):

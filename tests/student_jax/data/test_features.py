@@ -1,8 +1,10 @@
 """Embedders: fitted alone on what they are given, the same anywhere they are loaded, refused where damaged."""
 
+import itertools
 import json
 import subprocess
 import sys
+import unicodedata
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +13,7 @@ import pytest
 import safetensors.numpy
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
@@ -22,6 +25,7 @@ from student_jax.data.features import fit_embedder, load_embedder, read_features
 from teacher_cache.errors import UserError
 from teacher_cache.schema import features_schema
 from teacher_cache.sealed import write_sealed
+from teacher_cache.text import TextRules
 
 TEXTS = [f"{mood} {thing} number {k % 7}" for k, (mood, thing) in enumerate([("good", "film"), ("bad", "song")] * 20)]
 LABELS = [0, 1] * 20
@@ -87,12 +91,74 @@ def test_class_weights_turn_the_features_to_what_tells_classes_apart():
 
 def test_at_most_max_terms_of_each_kind():
     embedder = fit_embedder(EmbedConfig(max_terms=5), TEXTS, LABELS)
-    assert [len(vectorizer.vocabulary) for vectorizer in embedder.embedding.vectorizers] == [5, 5]
+    assert [len(vectorizer.vocabulary) for vectorizer in embedder.embedding.vectorizers.values()] == [5, 5]
 
 
 def test_a_text_without_known_terms_is_zero():
     embedder = fit_embedder(EmbedConfig(dimensions=4), TEXTS, LABELS)
     assert not embedder.transform(["ξψω", ""]).any()
+
+
+def test_a_decomposed_text_has_the_features_of_the_composed_one(tmp_path):
+    french = [f"le café était {mood} le soir {k}" for k, mood in enumerate(["animé", "fermé"] * 20)]
+    korean = [f"{mood} 영화 {k}" for k, mood in enumerate(["좋은", "나쁜"] * 20)]
+    for texts in (french, korean):
+        embedder = fit_embedder(EmbedConfig(dimensions=8), texts, LABELS)
+        decomposed = [unicodedata.normalize("NFD", f"\n {text}") for text in texts]
+        np.testing.assert_array_equal(embedder.transform(decomposed), embedder.transform(texts))
+        again = fit_embedder(EmbedConfig(dimensions=8), decomposed, LABELS)
+        np.testing.assert_array_equal(again.transform(texts), embedder.transform(texts))
+
+
+def test_what_is_a_text_is_kept_with_the_embedder(tmp_path):
+    """Those of version 0.1 say nothing of it, and keep what is invisible."""
+    marked = [f"{text} {mark}" for text, mark in zip(TEXTS, ["a\u200bb", "ab"] * 20, strict=True)]
+    for name, rules in (("plain", TextRules()), ("dropping", TextRules("drop", 50))):
+        embedder = fit_embedder(EmbedConfig(dimensions=8), marked, LABELS, rules=rules)
+        embedder.save(tmp_path / name)
+        assert load_embedder(tmp_path / name).rules == rules
+        one, other = load_embedder(tmp_path / name).transform(["good a\u200bb", "good ab"])
+        assert np.array_equal(one, other) == (name == "dropping")
+    assert '"text"' not in (tmp_path / "plain/embedder.json").read_text()
+
+
+# Verbs that go with one class, in titles without a space of which no two are the same.
+SCRIPTS = {
+    "chinese": (["今日", "本市", "昨夜", "周末"], ["球队大胜", "股市大涨"], ["对手", "新高", "一场", "三轮"]),
+    "japanese": (["きょう", "昨日の", "東京で", "週末に"], ["選手が勝利", "株価が上昇"], ["した", "する", "へ", "か"]),
+    "thai": (["วันนี้", "เมื่อคืน", "สุดสัปดาห์", "พรุ่งนี้"], ["ทีมชนะ", "หุ้นขึ้น"], ["แล้ว", "อีก", "มาก", "ครับ"]),
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts_without_spaces_are_told_apart_by_what_titles_share(script, tmp_path):
+    starts, middles, ends = SCRIPTS[script]
+    rows = [
+        (f"{start}{middle}{end}", label) for start in starts for label, middle in enumerate(middles) for end in ends
+    ]
+    asked, fitted = rows[::5], [row for k, row in enumerate(rows) if k % 5]
+    texts, labels = map(list, zip(*fitted, strict=True))
+    embedder = fit_embedder(EmbedConfig(dimensions=16), texts, labels)
+    embedder.save(tmp_path)
+    loaded = load_embedder(tmp_path)
+    classify = LogisticRegression().fit(loaded.transform(texts), labels).predict
+    titles, truth = map(list, zip(*asked, strict=True))
+    assert classify(loaded.transform(titles)).tolist() == truth
+    assert middles[0][0] in loaded.embedding.vectorizers["words"].get_feature_names_out()
+
+
+def test_titles_may_share_parts_of_words_alone(tmp_path):
+    """No word is in two texts; endings are."""
+    texts = [f"{a}{b}{'heit' if k % 2 else 'ung'}" for k, (a, b) in enumerate(itertools.product("bcdf", "klmn"))]
+    embedder = fit_embedder(EmbedConfig(dimensions=4), texts, [k % 2 for k in range(16)])
+    assert list(embedder.embedding.vectorizers) == ["characters"]
+    embedder.save(tmp_path)
+    np.testing.assert_array_equal(load_embedder(tmp_path).transform(texts), embedder.transform(texts))
+
+
+def test_texts_that_share_nothing_are_refused():
+    with pytest.raises(UserError, match="no two of them share a term"):
+        fit_embedder(EmbedConfig(), ["abc", "xyz"], [0, 1])
 
 
 def test_saved_and_loaded_embedders_agree_to_the_bit(tmp_path):
