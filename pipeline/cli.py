@@ -1,53 +1,73 @@
 """`qdllm`, its commands in the order of the data's way.
 
-In: the command line.  Out: main(), qdllm, SECTIONS.  Imports: click; what a command needs is imported when it runs.
+In: the command line.  Out: main(), qdllm, SECTIONS.  Imports: click; a command's module when it is called.
 """
 
-import click
+from importlib import import_module
 
-from pipeline.commands.cache import cache
-from pipeline.commands.diagnose import diagnose
-from pipeline.commands.doctor import doctor
-from pipeline.commands.draw import draw
-from pipeline.commands.export import export
-from pipeline.commands.init import init
-from pipeline.commands.plan import plan
-from pipeline.commands.plots import plots
-from pipeline.commands.predict import predict
-from pipeline.commands.profile import profile
-from pipeline.commands.results import results
-from pipeline.commands.serve import serve
-from pipeline.commands.share import share
-from pipeline.commands.student import student
-from pipeline.commands.sweep import sweep
-from pipeline.commands.teachers import teachers
-from pipeline.commands.upgrade import upgrade
+import click
+from click.shell_completion import CompletionItem
+
 from pipeline.entry import run
 
-# In the order of the data's way.
-SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Before `dvc repro`": (init, upgrade, doctor, profile, teachers, plan),
-    "The teachers' cache": (cache, share),
-    "The student": (student, results, sweep, plots, draw, diagnose),
-    "The student at work": (predict, serve, export),
+# In the order of the data's way: each command, called as its module in pipeline/commands/, and what help says of it.
+SECTIONS: dict[str, dict[str, str]] = {
+    "Before `dvc repro`": {
+        "init": "A project of your own, in an empty folder",
+        "upgrade": "Carry a project of version 0.1 over",
+        "doctor": "What is installed, what works, what is missing",
+        "profile": "Choose what runs, from smoke to paper",
+        "teachers": "Each teacher's base, LoRA and size",
+        "plan": "What `dvc repro` would run, why, how long",
+    },
+    "The teachers' cache": {
+        "cache": "Inspect, verify and compare caches",
+        "share": "Push caches and students to the team's remote",
+    },
+    "The student": {
+        "student": "Pull teachers, then train what has changed",
+        "results": "The table of results, and the report's path",
+        "sweep": "Many settings at once, the best named",
+        "plots": "Let `dvc plots` draw without network",
+        "draw": "The circuit; live and dead parameters",
+        "diagnose": "Shots, noise and vanishing gradients",
+    },
+    "The student at work": {
+        "predict": "Classify texts, one line of JSON each",
+        "serve": "Answer over HTTP, with a page to try it",
+        "export": "The trained circuit as OpenQASM",
+    },
 }
+COMMANDS = {name: said for commands in SECTIONS.values() for name, said in commands.items()}
 
 
-class InOrder(click.Group):
-    """A group whose help lists its commands by SECTIONS."""
+class OnCall(click.Group):
+    """A group of COMMANDS that imports the one that is called, and none to list or complete them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
-        return list(self.commands)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command called `cmd_name`; None where there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"pipeline.commands.{cmd_name}"), cmd_name)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections."""
         for title, commands in SECTIONS.items():
             with formatter.section(title):
-                formatter.write_dl([(command.name or "", command.get_short_help_str(limit=60)) for command in commands])
+                formatter.write_dl(list(commands.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands and options that begin with `incomplete`."""
+        found = [CompletionItem(name, help=said) for name, said in COMMANDS.items() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
 
-@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=OnCall, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="qdllm")
 def qdllm() -> None:
     """Distil LLM classifiers into tiny quantum circuits, by way of a shared cache of their distributions.
@@ -55,10 +75,6 @@ def qdllm() -> None:
     The pipeline itself is run by `dvc repro`. Add --debug to any command for the traceback of an error. Exit codes: 0
     done, 1 a fault of ours, 2 something you can put right, 130 interrupted.
     """
-
-
-for command in (command for commands in SECTIONS.values() for command in commands):
-    qdllm.add_command(command)
 
 
 def main() -> None:

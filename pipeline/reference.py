@@ -50,9 +50,9 @@ def write_reference() -> str:
     """The whole document."""
     parts = [PREFACE]
     root = click.Context(qdllm, info_name="qdllm", **qdllm.context_settings)
-    for title, commands in SECTIONS.items():
+    for title, names in SECTIONS.items():
         parts.append(f"## {title}\n")
-        for command in commands:
+        for command in filter(None, (qdllm.get_command(root, name) for name in names)):
             parts += [f"### `{name}`\n\n```text\n{shown}\n```\n" for name, shown in list_help(command, root)]
     return "\n".join(parts)
 

@@ -16,7 +16,7 @@ FOLDER = click.Path(path_type=Path)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group(short_help="Inspect, verify and compare caches")
+@click.group()
 def cache() -> None:
     """Inspect, verify and compare teacher caches."""
 

@@ -40,7 +40,7 @@ def parse_list(
     return parse
 
 
-@click.command(short_help="Shots, noise and vanishing gradients")
+@click.command()
 @click.option("--student", type=FOLDER, required=True, help="A folder students/{task}/{teacher}.")
 @click.option("--features", type=FOLDER, help="Its task's features.  [default: features/{task}]")
 @click.option("--cache", type=FOLDER, help="The cache it was trained on.  [default: cache/{task}/{teacher}]")

@@ -38,7 +38,7 @@ DISTRIBUTIONS = {"pennylane_lightning": "pennylane-lightning", "vl_convert": "vl
 GIB = 2**30
 
 
-@click.command(short_help="What is installed, what works, what is missing")
+@click.command()
 @click.option(
     "--lock", is_flag=True, help="Before a run: restore a dvc.lock that was cut off, refuse what the first stage would."
 )

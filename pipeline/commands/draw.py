@@ -12,7 +12,7 @@ import click
 from pipeline.params import PARAMS
 
 
-@click.command(short_help="The circuit; live and dead parameters")
+@click.command()
 @click.option("--student", type=click.Path(path_type=Path), help="A folder students/{task}/{teacher}.")
 @click.option("--params", type=click.Path(path_type=Path), default=PARAMS, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="A file that ends in .txt, .png or .svg.")

@@ -13,7 +13,7 @@ from teacher_cache.errors import UserError
 from teacher_cache.publish import publish_file
 
 
-@click.command(short_help="The trained circuit as OpenQASM")
+@click.command()
 @click.option("--student", type=click.Path(path_type=Path), required=True, help="A folder students/{task}/{teacher}.")
 @click.option("--format", "version", type=click.Choice(["3", "2"]), default="3", show_default=True)
 @click.option("--text", help="Write this text's angles; without it they are inputs z0, z1, ... (OpenQASM 3 alone).")

@@ -25,7 +25,7 @@ PLACES = {
 }
 
 
-@click.command(short_help="A project of your own, in an empty folder")
+@click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
 def init(folder: Path) -> None:
     """Write params.yaml, dvc.yaml, a README and what DVC and Git need into FOLDER, the current one by default."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # DVC takes half a second to import
 SHOWN = 3
 
 
-@click.command(short_help="What `dvc repro` would run, why, how long")
+@click.command()
 @click.option("--allow-missing", is_flag=True, help="As `qdllm student` runs: what is not here counts as unchanged.")
 @click.option("--records", type=click.Path(path_type=Path), default=Path("records"), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a stage's name, reasons, whether cached, seconds.")

@@ -26,7 +26,7 @@ PAGE = """<!doctype html>
 """
 
 
-@click.command(short_help="Let `dvc plots` draw without network")
+@click.command()
 def plots() -> None:
     """Put Vega into this checkout, so that the pages of `dvc plots show` and `dvc plots diff` need no network.
 

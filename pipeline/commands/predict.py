@@ -19,7 +19,7 @@ from teacher_cache.errors import UserError
 BATCH = 256
 
 
-@click.command(short_help="Classify texts, one line of JSON each")
+@click.command()
 @click.option("--student", type=click.Path(path_type=Path), required=True, help="A folder students/{task}/{teacher}.")
 @click.option("--file", type=click.Path(path_type=Path, allow_dash=True), help="One text a line; - is stdin.")
 @click.option("--circuit", type=click.Path(path_type=Path), help="The file of a circuit of your own.")

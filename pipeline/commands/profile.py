@@ -26,7 +26,7 @@ NAMES = ("smoke", "default", "compare", "real", "ablation", "paper")
 WIDTH = 4096
 
 
-@click.command(short_help="Choose what runs, from smoke to paper")
+@click.command()
 @click.argument("name", type=click.Choice(NAMES))
 @click.option(
     "--data", type=click.Path(path_type=Path), help="The folder of real texts; files are called {task}.parquet."

@@ -47,7 +47,7 @@ COMPARATORS = {
 NAME_WIDTH = 14
 
 
-@click.command(short_help="The table of results, and the report's path")
+@click.command()
 @click.option("--evaluations", type=_PATH, default=Path("evaluations"), show_default=True)
 @click.option("--comparisons", type=_PATH, default=Path("comparisons"), show_default=True)
 @click.option("--report", type=_PATH, default=Path("reports"), show_default=True)

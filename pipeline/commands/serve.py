@@ -15,7 +15,7 @@ from teacher_cache.errors import UserError
 LOOPBACK = "127.0.0.1"
 
 
-@click.command(short_help="Answer over HTTP, with a page to try it")
+@click.command()
 @click.option("--student", type=click.Path(path_type=Path), required=True, help="A folder students/{task}/{teacher}.")
 @click.option("--circuit", type=click.Path(path_type=Path), help="The file of a circuit of your own.")
 @click.option("--host", default=LOOPBACK, show_default=True, help="The address to listen on; 0.0.0.0 is everyone's.")

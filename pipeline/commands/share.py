@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # DVC takes half a second to import
 COMMITTED = ("dvc.lock", "params.yaml")
 
 
-@click.command(short_help="Push caches and students to the team's remote")
+@click.command()
 @click.argument("url", required=False)
 @click.option("--without-texts", is_flag=True, help="Push only what `qdllm student` pulls: no texts, no LLM.")
 def share(url: str | None, without_texts: bool) -> None:

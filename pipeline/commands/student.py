@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # DVC takes half a second to import
     from pipeline.team.dvc_project import Step
 
 
-@click.command(short_help="Pull teachers, then train what has changed")
+@click.command()
 @click.option("--remote", help="The shared remote's folder or address; needed once, then it is remembered.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.pass_context

@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
     problem: str = ""
 
 
-@click.command(short_help="Many settings at once, the best named")
+@click.command()
 @click.option("--set", "texts", multiple=True, metavar="KEY=VALUE,...", help="A key of the block student, its values.")
 @click.option("--random", "count", type=click.IntRange(min=1), help="Train so many settings drawn from the grid.")
 @click.option("--task", "tasks", multiple=True, help="A task.  [default: the active ones]")

@@ -22,7 +22,7 @@ PAPER_RANK = 200
 PAPER_CLASSES = 4
 
 
-@click.command(short_help="Each teacher's base, LoRA and size")
+@click.command()
 @click.argument("names", nargs=-1)
 @click.option("--classes", type=click.IntRange(min=2), default=PAPER_CLASSES, show_default=True, help="Of the head.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

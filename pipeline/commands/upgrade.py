@@ -40,7 +40,7 @@ TEMPLATE = Path(__file__).parents[1] / "template"
 Contents = dict[Path, str | None]
 
 
-@click.command(short_help="Carry a project of version 0.1 over")
+@click.command()
 def upgrade() -> None:
     """Carry the project in the current folder over from version 0.1: its params, dvc.lock, caches, students, remote.
 

@@ -1,6 +1,6 @@
 """Logistic regression of the labels on the student's own features: what these features give without any teacher.
 
-In: LogisticConfig, the dataset.  Out: fit_logistic().  Imports: scikit-learn, numpy.
+In: LogisticConfig, the dataset.  Out: fit_logistic().  Imports: scikit-learn, threadpoolctl, numpy.
 """
 
 import logging
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 from scipy.special import log_softmax
+from threadpoolctl import threadpool_limits
 
 from student_jax.comparators.comparator_config import LogisticConfig
 from student_jax.data.dataset import Split
@@ -61,7 +62,9 @@ def _fit(config: LogisticConfig, train: Split) -> tuple[Affine, float]:
     from sklearn.linear_model import LogisticRegression  # takes a second to import
 
     start = time.perf_counter()
-    model = LogisticRegression(C=config.C, max_iter=MAX_ITERATIONS).fit(train.features[:], train.labels)
+    # Products of a matrix and a vector, a few hundred thousand: threads wait for each other twenty times as long.
+    with threadpool_limits(1, "blas"):
+        model = LogisticRegression(C=config.C, max_iter=MAX_ITERATIONS).fit(train.features[:], train.labels)
     seconds = time.perf_counter() - start
     weight, bias = model.coef_.T, model.intercept_
     if len(model.classes_) == 2:  # one column, the second class's score beside a first of 0

@@ -16,6 +16,7 @@ import pytest
 from pipeline.cli import qdllm
 
 ROOT = Path(__file__).parents[2]
+CONTEXT = click.Context(qdllm)
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 STATE = ("params.yaml", "dvc.lock")
 
@@ -155,8 +156,8 @@ def list_options(words):
     match words:
         case ["qdllm", *rest]:
             command = qdllm
-            while isinstance(command, click.Group) and rest and rest[0] in command.commands:
-                command, rest = command.commands[rest[0]], rest[1:]
+            while isinstance(command, click.Group) and rest and (below := command.get_command(CONTEXT, rest[0])):
+                command, rest = below, rest[1:]
             assert command is not qdllm or not rest or rest[0].startswith("-"), f"no command qdllm {rest[0]}"
             return {option for one in command.params for option in one.opts} | {"--help", "-h", "--version", "--debug"}
         case ["dvc", *_]:

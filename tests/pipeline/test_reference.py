@@ -9,11 +9,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from pipeline.cli import SECTIONS, qdllm
+from pipeline.cli import COMMANDS, qdllm
 from pipeline.reference import DOCUMENT, list_help
 
 ROOT = Path(__file__).parents[2]
-ALL = [command for commands in SECTIONS.values() for command in commands]
+CONTEXT = click.Context(qdllm, info_name="qdllm")
+ALL = [qdllm.get_command(CONTEXT, name) for name in COMMANDS]
 
 
 def test_the_reference_is_not_stale():
@@ -42,14 +43,20 @@ def test_every_option_says_what_it_is():
 def test_help_fits_and_says_each_command_whole(columns):
     shown = CliRunner().invoke(qdllm, ["-h"], terminal_width=columns).output
     assert max(map(len, shown.splitlines())) <= columns
-    for command in ALL:
-        assert f"{command.name}  " in shown
-        assert command.short_help in shown  # no dots at its end
+    for name, said in COMMANDS.items():
+        assert f"{name}  " in shown
+        assert said in shown  # no dots at its end
     assert "..." not in shown.replace("[ARGS]...", "")
 
 
+def test_a_command_has_the_name_of_its_module():
+    assert [command.name for command in ALL] == list(COMMANDS)
+    files = {path.stem for path in (ROOT / "pipeline/commands").glob("*.py") if "@click." in path.read_text()}
+    assert files == set(COMMANDS)
+
+
 def test_commands_stand_below_their_group():
-    names = [name for name, _ in list_help(SECTIONS["The teachers' cache"][0], click.Context(qdllm, info_name="qdllm"))]
+    names = [name for name, _ in list_help(qdllm.get_command(CONTEXT, "cache"), CONTEXT)]
     assert names == [f"qdllm cache{below}" for below in ("", " inspect", " verify", " diff")]
 
 
