@@ -80,3 +80,7 @@ def qdllm() -> None:
 def main() -> None:
     """The console script."""
     run(qdllm, "qdllm")
+
+
+if __name__ == "__main__":
+    main()

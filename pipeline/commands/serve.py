@@ -41,8 +41,6 @@ def serve(student: Path, circuit: Path | None, host: str, port: int, compiled: P
     server in front that has one.
     """
     started = time.monotonic()
-    # scikit-learn imports pandas (40 MB) where it is installed, and nothing here needs it.
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     try:
         from pipeline.service import server
         from pipeline.service.app import build_app

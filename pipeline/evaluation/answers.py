@@ -66,7 +66,7 @@ def read_answers(path: Path, classes: int) -> Answers:
         UserError: the file is missing, cannot be read or has other columns.
     """
     try:
-        table = pq.read_table(path)
+        table = pq.ParquetFile(path).read()  # read_table imports pyarrow's datasets first
     except FileNotFoundError:
         raise UserError(f"{path} must exist; run `dvc repro` or `dvc pull`") from None
     except (pa.ArrowException, OSError) as error:

@@ -5,14 +5,11 @@ merge_adapter.  Imports: torch, transformers, peft.
 """
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, TaskType, get_peft_model
-from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForSequenceClassification
@@ -21,9 +18,13 @@ from transformers.utils import logging
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
 from teacher_cache.teacher.base.architectures import embedding_module, lora_targets
-from teacher_cache.teacher.base.quantization import keep_layout, make_quantization
+from teacher_cache.teacher.base.quantization import do_without, keep_layout, make_quantization
 from teacher_cache.teacher.device import find_device
 from teacher_cache.teacher.tokenization import first_line
+
+with do_without():
+    from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+    from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"  # peft's names: any tool of its family can load the folder
 ADAPTER_CONFIG = "adapter_config.json"
@@ -81,8 +82,7 @@ def attach_lora(model: Any, rank: int, alpha: float, dropout: float, train_embed
         target_modules=lora_targets(architecture),
         modules_to_save=[embedding_module(architecture)] if train_embeddings else None,
     )
-    with _outdated_call():
-        adapted = get_peft_model(model, config)
+    adapted = _adapt(model, config)
     for parameter in adapted.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()  # Adam's small steps are lost in half precision
@@ -112,8 +112,7 @@ def merge_adapter(model: Any, adapter: Path) -> Any:
     tensors = _read_adapter(adapter)
     try:
         config = LoraConfig.from_pretrained(str(adapter))
-        with _outdated_call():
-            adapted = get_peft_model(model, config)
+        adapted = _adapt(model, config)
         # peft itself passes over a head that was not saved, and would go on with a random one.
         differing = sorted(set(adapter_tensors(adapted)) ^ set(tensors))
         if not differing:
@@ -122,7 +121,7 @@ def merge_adapter(model: Any, adapter: Path) -> Any:
         raise UserError(f"{adapter}: adapter does not fit the base: {first_line(error)}") from None
     if differing:
         raise UserError(f"{adapter}: adapter must hold what its config says, got a difference in {differing[0]}")
-    return adapted if getattr(model, "is_quantized", False) else adapted.merge_and_unload()
+    return adapted if _is_quantized(model) else adapted.merge_and_unload()
 
 
 def _read_adapter(adapter: Path) -> dict[str, torch.Tensor]:
@@ -134,12 +133,15 @@ def _read_adapter(adapter: Path) -> dict[str, torch.Tensor]:
         ) from None
 
 
-@contextmanager
-def _outdated_call() -> Iterator[None]:
-    """Keep a warning from the user that only peft can mend: 0.21 asks transformers 5 by an old name."""
-    with warnings.catch_warnings():
+def _adapt(model: Any, config: LoraConfig) -> PeftModel:
+    with warnings.catch_warnings(), nullcontext() if _is_quantized(model) else do_without():
+        # What only peft can mend: 0.21 asks transformers 5 by an old name.
         warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
-        yield
+        return get_peft_model(model, config)
+
+
+def _is_quantized(model: Any) -> bool:
+    return bool(getattr(model, "is_quantized", False))
 
 
 def _in_order(value: Any) -> Any:

@@ -1,9 +1,12 @@
 """A base whose frozen matrices are held in 8 or 4 bits (bitsandbytes), for bases that do not fit a GPU otherwise.
 
-In: "8bit" or "4bit"; a loaded model.  Out: make_quantization(), keep_layout(), HEAD.
+In: "8bit" or "4bit"; a loaded model.  Out: make_quantization(), keep_layout(), do_without(), HEAD.
 Imports: transformers; bitsandbytes must be installed.
 """
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
@@ -46,3 +49,18 @@ def keep_layout(model: Any) -> None:
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
+
+
+@contextmanager
+def do_without() -> Iterator[None]:
+    """Let peft think that bitsandbytes is not installed: it would import it, for seconds, whatever the base."""
+    if "bitsandbytes" in sys.modules:
+        yield
+        return
+    sys.modules["bitsandbytes"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["bitsandbytes"]
+        if "peft.import_utils" in sys.modules:  # which remembers its answer
+            sys.modules["peft.import_utils"].is_bnb_available.cache_clear()
