@@ -14,7 +14,7 @@ repro: $(VENV)/installed-pipeline  ## run the whole pipeline on what params.yaml
 	qdllm results
 
 student: $(VENV)/installed-student  ## pull a shared teacher, train students against it; REMOTE=... names where, once
-	qdllm student $(if $(REMOTE),--remote '$(REMOTE)')
+	qdllm student $(if $(REMOTE),--remote "$$REMOTE")
 
 test: lint  ## check the code and run all tests, a file at a time on every core
 	pytest --numprocesses auto --dist loadfile

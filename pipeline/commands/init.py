@@ -3,6 +3,7 @@
 In: an empty folder.  Out: init (a click command).  Imports: dvc and git, as commands.
 """
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -39,7 +40,7 @@ def init(folder: Path) -> None:
     for name, place in PLACES.items():
         shutil.copyfile(TEMPLATE / name, folder / place)
     if folder != Path():
-        click.echo(f"cd {folder}")
+        click.echo(f"cd {shlex.quote(str(folder))}")
     click.echo("dvc repro        # a generated task and a small teacher; then write your own into params.yaml")
 
 

@@ -4,6 +4,7 @@ In: a finished run, a remote's address.  Out: share (a click command).  Imports:
 """
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,16 +61,24 @@ def describe_next(folder: Path, url: str) -> list[str]:
     """What the owner still has to commit, and all that a member has to type."""
     changed = _git(folder, "status", "--porcelain", "--", *COMMITTED)
     commit = [f'  git add {" ".join(COMMITTED)} && git commit -m "Share the teachers"'] if changed else []
-    origin = re.sub("//[^/@]*@", "//", _git(folder, "remote", "get-url", "origin")) or str(folder)
-    name = Path(origin).name.removesuffix(".git")
+    top = _git(folder, "rev-parse", "--show-toplevel") or str(folder)
+    origin = re.sub("//[^/@]*@", "//", _git(folder, "remote", "get-url", "origin")) or top
+    if "://" not in origin and Path(top, origin).exists():  # Git takes it from the repository's root
+        origin = str(Path(top, origin).resolve())
+    # The project may be a folder of a larger repository.
+    project = Path(
+        re.split("[/:]", origin.rstrip("/"))[-1].removesuffix(".git"), _git(folder, "rev-parse", "--show-prefix")
+    )
+    address = shlex.quote(url)
+    # A project that `qdllm init` made has no Makefile; make takes a $ for a variable of its own.
+    make = (folder / "Makefile").is_file() and "$" not in url
     return [
         "Let Git know what these objects are:",
         *commit,
         "  git push",
         "A member without torch, GPU or LLM then types:",
-        f"  git clone {origin} && cd {name}",
-        # A project that `qdllm init` made has no Makefile.
-        f"  make student REMOTE={url}" if (folder / "Makefile").is_file() else f"  qdllm student --remote {url}",
+        f"  git clone {shlex.quote(origin)} && cd {shlex.quote(str(project))}",
+        f"  make student REMOTE={address}" if make else f"  qdllm student --remote {address}",
     ]
 
 

@@ -6,12 +6,16 @@ is_reachable(), push_outs(), pull_outs().  Imports: dvc.
 
 import hashlib
 import importlib.util
+import os
+import shlex
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from dvc.config import NoRemoteError
 from dvc.data_cloud import Remote
@@ -39,8 +43,10 @@ def resolve_url(url: str) -> str:
         UserError: an unknown kind of address, a password in it, or DVC's support for it is not installed.
     """
     parts = urlparse(url)
-    if parts.scheme in {"", "file"}:
-        return str(Path(parts.path).expanduser().resolve())
+    if parts.scheme in {"", "file"}:  # a plain path may have # and ? in it
+        folder = Path(url2pathname(parts.path) if parts.scheme else url).expanduser()
+        full = str(folder.resolve())
+        return full if full.isascii() else os.path.abspath(folder)  # a link to such a place may be called otherwise
     if parts.scheme not in STORES:
         known = ", ".join(f"{store}://" for store in STORES)
         raise UserError(f"the remote must be a folder or begin with {known}, got {url}")
@@ -59,11 +65,38 @@ def add_remote(repo: Repo, url: str) -> None:
     """Make `url` the default remote of this checkout alone: `.dvc/config.local` is never committed.
 
     Downloads are verified; DVC would trust whatever a folder holds otherwise.
+
+    Raises:
+        UserError: DVC cannot write such an address; what the file held, credentials for one, stays.
     """
-    with repo.config.edit("local") as config:
-        # An older address's credentials stay where they are.
-        config["remote"].setdefault(NAME, {}).update(url=url, verify=True)
-        config["core"]["remote"] = NAME
+    path = Path(repo.config.files["local"])
+    before = path.read_bytes() if path.exists() else b""
+    # DVC writes ASCII, and finds out when the file is empty. A path from here may do where one from the root does not.
+    written = next((one for one in (url, os.path.relpath(url)) if one.isascii()), None)
+    if written is None:
+        link = Path(tempfile.gettempdir(), NAME)
+        raise UserError(
+            f"the remote's address must be ASCII, which is all that DVC writes down, got {url}: make a link to it and "
+            f"share by that: ln -s {shlex.quote(url)} {link} && qdllm share {link}"
+        )
+    if not before.isascii():
+        raise UserError(f"{path} must be ASCII, or DVC would empty it; rewrite what is not, and then share again")
+    try:
+        with repo.config.edit("local") as config:
+            # An older address's credentials stay where they are.
+            config["remote"].setdefault(NAME, {}).update(url=written, verify=True)
+            config["core"]["remote"] = NAME
+        found = repo.config["remote"][NAME]["url"]
+        if os.path.abspath(found) != os.path.abspath(written) and found != written:
+            raise ValueError(f"it was read as {found}")
+    except BaseException as error:
+        if before:
+            path.write_bytes(before)
+        else:
+            path.unlink(missing_ok=True)
+        if isinstance(error, Exception):
+            raise UserError(f"DVC must be able to write the remote's address down, got {url}: {error}") from error
+        raise
 
 
 def open_remote(repo: Repo, make: bool = False) -> Remote:
