@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.commands.text_lines import STDIN, read_batches
 from pipeline.encoder import find_encoder
 from teacher_cache.errors import UserError
 
@@ -39,7 +40,7 @@ def predict(student: Path, file: Path | None, circuit: Path | None, texts: tuple
 
     loaded = Student.load(student, encoder=find_encoder(read_config(student)), circuit=circuit)
     asked = faulty = 0
-    for batch in cut(texts or read_lines(file or Path("-"))):
+    for batch in cut(texts) if texts else read_batches(file or STDIN, BATCH):
         faults, (labels, probabilities) = loaded.find_faults(batch), loaded.predict(batch)
         rows = probabilities.tolist()
         for text, fault, label, row in zip(batch, faults, labels, rows, strict=True):
@@ -73,20 +74,3 @@ def cut(texts: Iterable[str]) -> Iterator[list[str]]:
     remaining = iter(texts)
     while batch := list(islice(remaining, BATCH)):
         yield batch
-
-
-def read_lines(path: Path) -> Iterator[str]:
-    """The lines of a UTF-8 file, or of stdin for -, without their ends.
-
-    Raises:
-        UserError: the file is not there, or a line is not UTF-8.
-    """
-    if path != Path("-") and not path.is_file():
-        raise UserError(f"--file must be a file with one text a line, got {path}")
-    with sys.stdin.buffer if path == Path("-") else path.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                # As editors of Windows write it, a file begins with a byte order mark.
-                yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-            except UnicodeDecodeError:
-                raise UserError(f"{path}: line {number} must be UTF-8") from None

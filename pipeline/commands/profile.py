@@ -4,6 +4,7 @@ In: pipeline/profiles/NAME.yaml, params.yaml.  Out: profile (a click command).  
 
 A profile's file holds what differs from what params.yaml ships with; `default.yaml` holds what ships, of every key that
 any of them sets. The key `profile` of params.yaml says which one was laid over it last, so that it can be taken back.
+What somebody had changed and a profile needs otherwise is kept under the key `set_aside`, until that profile is left.
 """
 
 from io import StringIO
@@ -35,7 +36,8 @@ WIDTH = 4096
 def profile(name: str, data: Path | None, path: Path) -> None:
     """Choose what runs: smoke, default, compare, real, ablation or paper.
 
-    What the profile before had set goes back to what params.yaml ships with, unless you have changed it since.
+    What the profile before had set goes back to what it was before: what params.yaml ships with, or your own value.
+    What you have changed since is kept.
     """
     read_project(path)
     content = make_yaml().load(path.read_text(encoding="utf-8"))
@@ -86,7 +88,8 @@ def switch_profile(content: Any, name: str, path: Path) -> list[str]:
     """Go from the profile that `content` names to `name`, in place; lists are values, replaced whole.
 
     Returns:
-        A line for each value of the user's: kept, where the profile before had set another one; else replaced.
+        A line for each value of the user's: kept, where the profile before had set another one; set aside, where this
+        one needs another; or put back.
 
     Raises:
         UserError: `content` names no profile of ours, or lacks a key that one of the two sets.
@@ -99,17 +102,26 @@ def switch_profile(content: Any, name: str, path: Path) -> list[str]:
     if old == "real" != name:  # paths and checksums of files, which the command itself has put there
         before |= {key: find_block(content, key, path)[key[-1]] for key in shipped if "source" in key}
     said = []
+    aside = content.get("set_aside") or {}
     for key in {**before, **after}:
         block, last, place = find_block(content, key, path), key[-1], ".".join(key)
         base, target = before.get(key, shipped[key]), after.get(key, shipped[key])
         if block[last] not in (base, target) and key in before:
-            said.append(f"kept: {place} {block[last]}, which is yours; of profile {name} it is {target}")
+            instead = f", and {aside.pop(place)} was set aside" if place in aside else ""
+            said.append(f"kept: {place} {block[last]}, which is yours; of profile {name} it is {target}{instead}")
             continue
-        if block[last] not in (base, target):
-            said.append(f"replaced: {place} {block[last]}, which was yours, by {target}")
+        if place in aside and key not in after:
+            target = aside.pop(place)
+            said.append(f"put back: {place} {target}, which is yours")
+        elif block[last] not in (base, target):
+            aside[place] = block[last]
+            said.append(f"set aside: {place} {block[last]}, which is yours; of profile {name} it is {target}")
         if block[last] != target:
             block[last] = target
     content["profile"] = name
+    content.pop("set_aside", None)
+    if aside:
+        content["set_aside"] = aside
     return said
 
 

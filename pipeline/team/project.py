@@ -28,7 +28,10 @@ from teacher_cache.teacher.teacher_config import TeacherConfig
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
 class Project:
-    """All of params.yaml; the lists of names say which of the defined ones are active."""
+    """All of params.yaml; the lists of names say which of the defined ones are active.
+
+    `set_aside` has, by dotted key, the values of the user's that `qdllm profile` has replaced, to put them back.
+    """
 
     seed: Seed
     tasks: Names
@@ -36,6 +39,7 @@ class Project:
     task: dict[Name, TaskConfig]
     teacher: dict[Name, TeacherConfig]
     profile: Name = "default"
+    set_aside: dict[str, Any] = field(default_factory=dict)
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
     embed: EmbedConfig = field(default_factory=EmbedConfig)
     student: StudentConfig = field(default_factory=StudentConfig)

@@ -150,7 +150,7 @@ def push_outs(repo: Repo, outs: Iterable[Output]) -> int:
     """
     outs = list(outs)
     for out in outs:
-        # Metrics need not be in DVC's cache; where its run-cache put them there, a member is spared their stage.
+        # A file that DVC does not keep travels by Git, but for what the run-cache has of it.
         if out.use_cache and (
             lost := [key for key in list_objects(out, repo.cache.local) if not repo.cache.local.exists(key)]
         ):

@@ -87,14 +87,34 @@ def test_what_the_user_changed_of_a_profile_is_kept_and_said(params):
     assert params.read_text() == before.replace("  epochs: 3\n", "  epochs: 9\n")
 
 
-def test_what_the_user_changed_of_what_ships_makes_way_and_that_is_said(params):
-    before = params.read_text()
-    params.write_text(before.replace("  epochs: 3\n", "  epochs: 9\n"))
-    said = choose(params, "smoke")
-    assert said.splitlines()[0] == "replaced: student.epochs 9, which was yours, by 6"
-    assert read_project(params).student.epochs == 6
-    choose(params, "default")
-    assert params.read_text() == before
+def test_what_the_user_changed_of_what_ships_is_set_aside_and_put_back(params):
+    """Tuned values, lists and all, survive a look at another profile, or at two."""
+    tuned = params.read_text().replace("  epochs: 3\n", "  epochs: 9\n")
+    tuned = tuned.replace("tasks: [emotion, hiding, thematic]", "tasks: [thematic]").replace(
+        "[0.01, 0.05]", "[0.05, 0.5]"
+    )
+    params.write_text(tuned)
+    said = choose(params, "smoke").splitlines()
+    assert "set aside: student.epochs 9, which is yours; of profile smoke it is 6" in said
+    project = read_project(params)
+    assert (project.student.epochs, project.tasks) == (6, ["emotion-tiny"])
+    assert project.set_aside["tasks"] == ["thematic"]
+    choose(params, "ablation")
+    assert read_project(params).tasks == ["thematic"]
+    choose(params, "smoke")
+    assert "put back: student.epochs 9, which is yours" in choose(params, "default").splitlines()
+    assert params.read_text() == tuned
+
+
+def test_a_value_tuned_twice_is_kept_as_it_is_and_the_other_is_said(params):
+    params.write_text(params.read_text().replace("  epochs: 3\n", "  epochs: 9\n"))
+    choose(params, "smoke")
+    params.write_text(
+        params.read_text().replace("epochs: 6\n  seeds: 3\n  encoding", "epochs: 7\n  seeds: 3\n  encoding")
+    )
+    line = choose(params, "default").splitlines()[0]
+    assert line == "kept: student.epochs 7, which is yours; of profile default it is 3, and 9 was set aside"
+    assert not read_project(params).set_aside
 
 
 def test_a_profile_of_ones_own_is_refused(params):
