@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from pipeline.commands.grid import Point, choose_points, parse_axes, set_point, write_command
+from pipeline.commands.sweep_progress import FINISHED, Progress, identify
 from pipeline.evaluation.metrics import estimate_mean
 from pipeline.params import PARAMS, parse, read_active, read_seed, read_yaml
 from student_jax.config import StudentConfig
@@ -78,13 +79,21 @@ def sweep(
     active_tasks, active_teachers = read_active(path)
     pairs = [(task, teacher) for task in tasks or active_tasks for teacher in teachers or active_teachers]
     started = time.perf_counter()
-    rows = [
-        describe(task, teacher, number, point, outcome)
-        for task, teacher in pairs
-        for number, (point, outcome) in enumerate(
-            zip(points, train_pair(configs, features / task, caches / task / teacher, task, teacher, seed), strict=True)
-        )
-    ]
+    progress = Progress(folder)
+    rows: list[dict[str, Any]] = []
+    try:
+        for task, teacher in pairs:
+            places = (features / task, caches / task / teacher)
+            outcomes = train_pair(configs, *places, task, teacher, seed, progress)
+            rows += [
+                describe(task, teacher, number, point, outcome)
+                for number, (point, outcome) in enumerate(zip(points, outcomes, strict=True))
+            ]
+    except BaseException:
+        if progress.found:
+            kept = f"{len(progress.found)} of {len(points) * len(pairs)} settings are kept"
+            click.echo(f"{kept}; the same command with --name {folder.name} goes on", err=True)
+        raise
     ranked = rank(rows)
     write_folder(folder, rows, ranked)
     if not ranked:
@@ -103,7 +112,7 @@ def sweep(
 
 
 def find_folder(name: str | None) -> Path:
-    """The folder to write, which must not be there yet.
+    """The folder to write, which must not be there yet, or be an interrupted sweep's.
 
     Raises:
         UserError: it is there, or the name is none for a folder.
@@ -112,7 +121,7 @@ def find_folder(name: str | None) -> Path:
     if not re.fullmatch(r"[\w][\w.-]*", name):
         raise UserError(f"--name must be letters, digits, _, . and -, got {name}")
     folder = Path("sweeps", name)
-    if folder.exists():
+    if folder.exists() and not (folder / FINISHED).exists():
         raise UserError(f"{folder} must not be there yet; take another --name or delete it")
     return folder
 
@@ -125,9 +134,15 @@ def read_student(path: Path) -> dict[str, Any]:
 
 
 def train_pair(
-    configs: Sequence[StudentConfig], features: Path, cache: Path, task: str, teacher: str, seed: int
+    configs: Sequence[StudentConfig],
+    features: Path,
+    cache: Path,
+    task: str,
+    teacher: str,
+    seed: int,
+    progress: Progress,
 ) -> list[Outcome]:
-    """Train all settings against one teacher's cache."""
+    """Train all settings against one teacher's cache, but for those that `progress` has; it keeps the others."""
     from student_jax.compilation import keep_compiled
     from student_jax.data.dataset import open_dataset
     from student_jax.devices import use_cores
@@ -143,8 +158,16 @@ def train_pair(
     def build(config: StudentConfig) -> "Model":
         return build_model(config, dimensions, classes)
 
-    trained = train_settings(configs, build, dataset, seed, f"sweep: {task}, {teacher}")
-    return [judge(one, config, build, dataset["test"]) for config, one in zip(configs, trained, strict=True)]
+    names = [identify(config, seed, task, teacher, features, cache) for config in configs]
+    open_places = [place for place, name in enumerate(names) if name not in progress.found]
+
+    def keep(place: int, found: "Training | Failure") -> None:
+        at = open_places[place]
+        progress.keep(names[at], judge(found, configs[at], build, dataset["test"])._asdict())
+
+    remaining = [configs[place] for place in open_places]
+    train_settings(remaining, build, dataset, seed, f"sweep: {task}, {teacher}", keep)
+    return [Outcome(**progress.found[name]) for name in names]
 
 
 def judge(

@@ -1,7 +1,7 @@
 """Many settings on one loaded dataset; those that need the same program are trained together.
 
 In: configs, what builds a model of one, the dataset of a task and teacher.  Out: Failure, train_settings().
-Imports: tqdm.
+Imports: jax, tqdm.
 """
 
 import logging
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+from jax.errors import JaxRuntimeError
 from tqdm import tqdm
 
 from student_jax.config import TrainingConfig
@@ -23,6 +24,8 @@ LOG = logging.getLogger(__name__)
 
 # Students in one program, which bounds what their parameters, moments and orders of rows take: about 0.1 MiB each.
 MAX_STUDENTS = 256
+# What XLA's errors begin with where an allocation fails.
+OUT_OF_MEMORY = "RESOURCE_EXHAUSTED"
 
 C = TypeVar("C", bound=TrainingConfig)
 
@@ -34,7 +37,12 @@ class Failure(NamedTuple):
 
 
 def train_settings(
-    configs: Sequence[C], build: Callable[[C], Model], dataset: Mapping[str, Split], seed: int, name: str
+    configs: Sequence[C],
+    build: Callable[[C], Model],
+    dataset: Mapping[str, Split],
+    seed: int,
+    name: str,
+    done: Callable[[int, Training | Failure], None] = lambda index, found: None,
 ) -> list[Training | Failure]:
     """Train every seed of every setting as `train` does; a setting that fails stops no other.
 
@@ -44,6 +52,7 @@ def train_settings(
         dataset: splits by name.
         seed: of the first student of each setting.
         name: prefix of progress bar and log lines.
+        done: told what became of each setting, by its place, as soon as those that train with it are done.
 
     Returns:
         What became of each setting, in order.
@@ -58,6 +67,8 @@ def train_settings(
         for chunk in chunks:
             found = _train_chunk([configs[index] for index in chunk], build, dataset, seed, name, bar)
             finished.update(zip(chunk, found, strict=True))
+            for index in dict.fromkeys(chunk):
+                done(index, finished[index])
             if bar.disable and len(configs) > 1:
                 LOG.info("%s: %d of %d settings done", name, len(finished), len(configs))
     return [finished[index] for index in range(len(configs))]
@@ -80,13 +91,21 @@ def _train_chunk(
     name: str,
     bar: tqdm,
 ) -> list[Training | Failure]:
-    """Train settings of one program together."""
+    """Train settings of one program together; where memory lacks, half of them after the other."""
     epochs, shown = configs[0].epochs, bar.n
     try:
         models = [build(config) for config in configs]
+        trained = train_together(models, dataset, configs, seed, partial(show_epoch, bar, name, epochs))
     except UserError as error:
         return [Failure(str(error))] * len(configs)
-    trained = train_together(models, dataset, configs, seed, partial(show_epoch, bar, name, epochs))
+    except (MemoryError, JaxRuntimeError) as error:
+        if isinstance(error, JaxRuntimeError) and OUT_OF_MEMORY not in str(error):
+            raise
+        if len(configs) == 1:
+            return [Failure("there must be memory for a setting, and was not; lower qubits, batch_size or seeds")]
+        half = len(configs) // 2
+        halves = (configs[:half], configs[half:])
+        return [found for part in halves for found in _train_chunk(part, build, dataset, seed, name, bar)]
     bar.update(shown + epochs - bar.n)  # those that patience saved
     return [_name_problem(training) if isinstance(training, Divergence) else training for training in trained]
 

@@ -76,3 +76,22 @@ def test_parts_are_equal_and_lose_nothing():
     assert [list(part) for part in cut(range(7), 3)] == [[0, 1, 2], [3, 4, 5], [6, 6, 6]]
     assert [list(part) for part in cut(range(5), 3)] == [[0, 1, 2], [3, 4, 4]]
     assert [list(part) for part in cut([8, 9], 0)] == [[8], [9]]
+
+
+def test_memory_that_lacks_for_many_is_enough_for_few(dataset, monkeypatch):
+    """Where no more than two train together, and one setting does not fit at all."""
+    whole = sweep.train_together
+
+    def train_few(models, dataset, configs, *others):
+        if len(configs) > 2 or any(config.learning_rate == 0.3 for config in configs):
+            raise MemoryError
+        return whole(models, dataset, configs, *others)
+
+    monkeypatch.setattr(sweep, "train_together", train_few)
+    configs = [replace(PLAIN, learning_rate=rate) for rate in (0.02, 0.05, 0.1, 0.2, 0.3)]
+    told = {}
+    found = train_settings(configs, build, dataset, 7, "test", told.__setitem__)
+    assert told == dict(enumerate(found))
+    assert [isinstance(one, Failure) for one in found] == [False, False, False, False, True]
+    assert "there must be memory for a setting" in found[-1].problem
+    assert found[0].curves == train_settings([PLAIN], build, dataset, 7, "test")[0].curves
