@@ -20,6 +20,8 @@ from teacher_cache.errors import UserError
 from teacher_cache.schema import EXAMPLE_ID_BYTES, EXAMPLES, SPLITS
 
 BLOCK_ROWS = 16384
+# Texts a class, on average, below which no features can be fitted on the training split.
+LEAST_TRAINING = 2
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,13 @@ def build_examples(name: str, task: TaskConfig, prepare: PrepareConfig, seed: in
         splits, surplus = _split(cleaned, task, prepare, seed)
     except UserError as error:
         raise UserError(f"task {name}: {error}") from None
+    training, least = int(np.sum(splits == SPLITS.index("train"))), LEAST_TRAINING * len(task.labels)
+    if training < least:
+        counts = ", ".join(f"{reason} {count}" for reason, count in {**drops, **surplus}.items() if count) or "none"
+        raise UserError(
+            f"task {name}: there must be {least} texts to train on at least, got {training} (dropped: {counts}); "
+            "bring more, or drop fewer (balance: false, a higher limit)"
+        )
     kept = np.flatnonzero(splits != DROPPED)
     table = make_table(ids[kept], splits[kept], classes[kept], _take_texts(cleaned.texts, kept))
     card = make_card(name, task.labels, table, {**cleaned.drops, **source.drops, **surplus}, source.description)
