@@ -3,11 +3,9 @@
 In: the ground, a number of trials.  Out: a Row of each fault.  Imports: the teacher, psutil.
 """
 
-import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,10 +15,10 @@ from statistics import median
 
 import psutil
 
-from teacher_cache.teacher.capture.job import Capture, capture
+from teacher_cache.teacher.capture.job import capture
 from tests.faults.outcomes import Row
 from tests.faults.subject import Ground, Subject, find_finished, judge_resumption, read_bytes, tune, wait_for_parts
-from tests.faults.workers import TIMEOUT_SECONDS, Worker, run_worker
+from tests.faults.workers import TIMEOUT_SECONDS, Worker, run_worker, start_ranks
 
 ROOT = Path(__file__).parents[2]
 
@@ -139,24 +137,13 @@ def spread_over_processes(ground: Ground, trials: int) -> Row:
     row, subject = Row("a capture by 2, then by 3 processes"), ground.subject
     for processes in range(2, 2 + trials):
         place = ground.folder / f"processes-{processes}"
-        with socket.socket() as free:
-            free.bind(("localhost", 0))
-            port = free.getsockname()[1]
-        job = (subject.request, place / "work", place / "cache", processes, port)
-        ranks = [Worker(capture_as_rank, *job, rank) for rank in range(processes)]
+        ranks = start_ranks(processes, capture, subject.request, place / "work", place / "cache")
         verdicts = [rank.wait() for rank in ranks]
         worst = next((verdict for verdict in verdicts if verdict.kind != "done"), verdicts[0])
         row.add(*judge_resumption(subject, place, {}, worst))
         shutil.rmtree(place)
     row.detail = "the bytes of one process"
     return row
-
-
-def capture_as_rank(request: Capture, work: Path, folder: Path, processes: int, port: int, rank: int) -> None:
-    """One process of a launch, as torchrun would start it."""
-    launch = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "MASTER_PORT": port}
-    os.environ.update({name: str(value) for name, value in launch.items()}, MASTER_ADDR="localhost")
-    capture(request, work, folder)
 
 
 def _find_epochs(place: Path) -> dict[Path, int]:

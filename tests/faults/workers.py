@@ -1,6 +1,7 @@
 """Captures in processes of their own, started warm: to be killed, starved and raced.
 
-In: a Capture.  Out: Worker, Verdict, run_worker().  Imports: the teacher, multiprocessing.
+In: a function that is imported by name.  Out: Worker, Verdict, run_worker(), start_ranks().  Imports: the teacher,
+multiprocessing.
 
 Importing torch and transformers takes seconds, and a kill during it would prove nothing. So one server process imports
 this module, computes nothing, and every capture is a fork of it: a process of its own that begins at once.
@@ -8,6 +9,7 @@ this module, computes nothing, and every capture is a fork of it: a process of i
 
 import multiprocessing
 import os
+import socket
 import threading
 import time
 import traceback
@@ -73,6 +75,19 @@ class Worker:
 def run_worker(function: Callable[..., Any], *arguments: Any) -> Verdict:
     """Start `function(*arguments)` in a worker and wait for its end."""
     return Worker(function, *arguments).wait()
+
+
+def start_ranks(processes: int, function: Callable[..., Any], *arguments: Any, **settings: str) -> list[Worker]:
+    """`function(*arguments)` in each process of a launch, as torchrun would start them; `settings` are environment."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        launch = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1])}
+    return [Worker(_work_as_rank, rank, {**launch, **settings}, function, arguments) for rank in range(processes)]
+
+
+def _work_as_rank(rank: int, launch: dict[str, str], function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    os.environ.update(launch, RANK=str(rank), LOCAL_RANK=str(rank))
+    function(*arguments)
 
 
 def _work(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

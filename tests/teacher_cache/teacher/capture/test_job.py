@@ -33,6 +33,7 @@ from teacher_cache.teacher.capture.job import Capture, capture
 from teacher_cache.teacher.finetune.adapter import finetune
 from teacher_cache.teacher.teacher_config import CaptureConfig, FinetuneConfig, LocalBase
 from teacher_cache.verify import verify_cache
+from tests.faults.workers import start_ranks
 
 ROOT = Path(__file__).parents[4]
 ROWS = 50
@@ -77,13 +78,13 @@ def read_bytes(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def run_capture(request, work, folder, launch=(), **options):
+def run_capture(request, work, folder):
     """A capture in a process of its own, as the stage runs it."""
     script = ROOT / "tests/teacher_cache/teacher/capture/run_capture.py"
     config = json.dumps(asdict(request.config))
     paths = [str(path) for path in (request.examples, request.base, request.adapter, work, folder)]
-    command = [*(launch or [sys.executable]), str(script), request.task, request.teacher, config, *paths]
-    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True, **options)
+    command = [sys.executable, str(script), request.task, request.teacher, config, *paths]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def test_the_cache_holds_what_the_teacher_says(request_, undisturbed):
@@ -119,11 +120,9 @@ def test_identity_names_all_that_made_it(request_, undisturbed):
 
 def test_a_base_spread_over_processes_changes_no_byte(request_, undisturbed, tmp_path):
     """With QDLLM_SHARD three processes need each other for every batch; of four parts they have unequal shares."""
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "3"]
-    environment = os.environ | {"QDLLM_SHARD": "1"}
-    process = run_capture(request_, tmp_path / "work", tmp_path / "cache", launch, env=environment)
-    _, errors = process.communicate(timeout=180)
-    assert process.returncode == 0, errors
+    for rank in start_ranks(3, capture, request_, tmp_path / "work", tmp_path / "cache", QDLLM_SHARD="1"):
+        verdict = rank.wait()
+        assert verdict.kind == "done", verdict.message
     assert read_bytes(tmp_path / "cache") == read_bytes(undisturbed)
 
 

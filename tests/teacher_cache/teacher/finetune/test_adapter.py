@@ -1,11 +1,7 @@
 """Fine-tuning learns, stops, repeats and spreads over processes. That it survives being killed is in tests/faults."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,24 +11,11 @@ from safetensors.torch import load_file
 
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.finetune.adapter import finetune
+from tests.faults.workers import start_ranks
 from tests.teacher_cache.teacher.conftest import FAST, LABELS, make_examples
 
 EXAMPLES = make_examples()
 WEIGHTS = "adapter_model.safetensors"
-ROOT = str(Path(__file__).parents[4])
-
-# What a stage process does, for each base, work and adapter folder among its arguments.
-JOB = f"""
-import sys
-from pathlib import Path
-sys.path.insert(0, {ROOT!r})
-from dataclasses import replace
-from tests.teacher_cache.teacher.conftest import FAST, LABELS, make_examples
-from teacher_cache.teacher.finetune.adapter import finetune
-folders = list(map(Path, sys.argv[1:]))
-for base, work, adapter in zip(folders[::3], folders[1::3], folders[2::3]):
-    finetune(replace(FAST, **CHANGES), base, make_examples(), LABELS, 1, work, adapter)
-"""
 
 
 def tune(base, folder, config=FAST, examples=EXAMPLES, labels=LABELS, seed=1):
@@ -46,13 +29,10 @@ def read_all(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def write_job(path, **changes):
-    path.write_text(JOB.replace("CHANGES", repr(changes)))
-    return path
-
-
-def environment():
-    return os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads()), "CUDA_VISIBLE_DEVICES": ""}
+def tune_all(jobs, changes):
+    """What each process of a launch does: `jobs` are (base, work, adapter)."""
+    for folders in jobs:
+        finetune(replace(FAST, **changes), folders[0], EXAMPLES, LABELS, 1, *folders[1:])
 
 
 def test_it_learns_and_says_what_it_did(local_bases, tmp_path):
@@ -129,15 +109,14 @@ def test_more_processes_train_the_same_adapter_as_one(local_bases, tmp_path, pro
     """
     changes = {"epochs": 2, "dropout": 0.0, "batch_size": 13, "gradient_accumulation": 2, "learning_rate": 2e-3}
     changes["gradient_checkpointing"] = shard == "1"
-    folders = []
+    jobs = []
     for name in architectures:
         tune(local_bases[name], tmp_path / name / "one", replace(FAST, **changes))
         (tmp_path / name / "adapter").mkdir()
-        folders += [local_bases[name], tmp_path / name / "work", tmp_path / name / "adapter"]
-    job = write_job(tmp_path / "job.py", **changes)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
-    settings = {"OMP_NUM_THREADS": "1", "QDLLM_SHARD": shard}
-    subprocess.run([*launch, job, *folders], env=environment() | settings, check=True, timeout=240)
+        jobs.append((local_bases[name], tmp_path / name / "work", tmp_path / name / "adapter"))
+    for rank in start_ranks(processes, tune_all, jobs, changes, QDLLM_SHARD=shard, CUDA_VISIBLE_DEVICES=""):
+        verdict = rank.wait()
+        assert verdict.kind == "done", verdict.message
     for name in architectures:
         one, more = (load_file(tmp_path / name / folder / WEIGHTS) for folder in ("one/adapter", "adapter"))
         for tensor in one:
