@@ -24,6 +24,8 @@ def end_with_dvc() -> None:
         return
     above = find_dvc()
     if above:
+        # Interrupts may be ignored, as what a shell runs in the background ignores them.
+        signal.signal(signal.SIGTERM, _interrupt)
         threading.Thread(target=_watch, args=(above,), name="orphans", daemon=True).start()
 
 
@@ -43,9 +45,13 @@ def find_dvc() -> list[psutil.Process]:
 def _watch(above: list[psutil.Process]) -> None:
     while all(_is_alive(process) for process in above):
         time.sleep(SECONDS)
-    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(PATIENCE_SECONDS)
     os._exit(130)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _is_alive(process: psutil.Process) -> bool:
