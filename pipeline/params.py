@@ -121,9 +121,10 @@ def require_pairs(tasks: Iterable[str], teachers: Iterable[str], path: Path = PA
             )
 
 
-def read_comparators(path: Path = PARAMS) -> list[str]:
-    """The names of what is trained beside every student: what reads features, then what reads texts."""
-    return [*read_block("comparators", list[Name], path), *read_block("text_comparators", list[Name], path)]
+def read_comparators(path: Path = PARAMS) -> dict[str, str]:
+    """The names of what is trained beside every student, and the stage that trains each."""
+    lists = {"comparators": "compare", "text_comparators": "compare_texts"}
+    return {name: stage for key, stage in lists.items() for name in read_block(key, list[Name], path)}
 
 
 def read_yaml(path: Path) -> Any:

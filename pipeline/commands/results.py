@@ -17,7 +17,7 @@ from pipeline.report.student_tables import tabulate_summary
 from pipeline.report.trivial import list_warnings, tabulate_trivial
 
 _PATH = click.Path(path_type=Path)
-# Short enough for a terminal of 80 columns; longer names are wrapped.
+# Short enough for a terminal of 80 columns.
 STUDENTS = {
     "task": "task",
     "teacher": "teacher",
@@ -39,12 +39,15 @@ COMPARATORS = {
     "task": "task",
     "teacher": "teacher",
     "comparator": "comparator",
-    "student_accuracy": "S acc",
-    "accuracy": "C acc",
+    "student_accuracy": "S",
+    "accuracy": "C",
     "p_adjusted": "p",
     "verdict": "student",
 }
-NAME_WIDTH = 14
+# What names of the user's own are wrapped to fit, at the least so wide.
+WIDTH = 80
+NARROWEST = 7
+OURS = ("comparator", "verdict")
 
 
 @click.command()
@@ -57,8 +60,9 @@ def results(evaluations: Path, comparisons: Path, report: Path, as_json: bool) -
 
     First the trivial score: what saying a task's most frequent class of every test text has. A student's numbers are
     means over its seeds; +/- reaches to the ends of the 95 % interval of the mean, which covers the seeds and not the
-    choice of texts. F1 is the mean over the classes. The last table's numbers are of the chosen seeds, as is the paired
-    test, whose p is adjusted for all tests of the table. T, S, C: teacher, student, comparator.
+    choice of texts. F1 is the mean over the classes. The last table's accuracies are of the chosen seeds, as is the
+    paired test, whose p is adjusted for all tests of the table; no difference: none is shown. T, S, C: teacher,
+    student, comparator.
     """
     runs = read_runs(Places(evaluations, comparisons), *read_active(), read_comparators())
     students, verdicts = tabulate_summary(runs), tabulate_verdicts(runs)
@@ -85,15 +89,19 @@ def add_margin(students: Table) -> Table:
 
 
 def format_table(table: Table, titles: dict[str, str]) -> str:
-    """The columns of `titles` as plain text, rounded as on the page."""
+    """The columns of `titles` as plain text, rounded as on the page; the user's names are wrapped where it is wide."""
     columns = [column for key in titles for column in table.columns if column.key == key]
-    rows = [[column.show(record[column.key]) for column in columns] for record in table.records()]
+    rows = [
+        [column.show(record[column.key]).removesuffix(" shown") for column in columns] for record in table.records()
+    ]
     align = ["right" if column.is_number else "left" for column in columns]
-    widths = [None if column.is_number else NAME_WIDTH for column in columns]
-    return tabulate(
-        rows,
-        list(titles.values()),
-        disable_numparse=True,
-        colalign=align,
-        maxcolwidths=widths,
-    )
+    names = [place for place, column in enumerate(columns) if not column.is_number and column.key not in OURS]
+    widths: list[int | None] = [None] * len(columns)
+    for place in names:
+        widths[place] = max(len(row[place]) for row in rows)
+    while True:
+        text = tabulate(rows, list(titles.values()), disable_numparse=True, colalign=align, maxcolwidths=widths)
+        width, widest = max((widths[place] or 0, place) for place in names)
+        if max(map(len, text.splitlines())) <= WIDTH or width <= NARROWEST:
+            return text
+        widths[widest] = width - 1

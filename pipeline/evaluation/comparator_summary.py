@@ -1,16 +1,17 @@
-"""A trained comparator on what nothing was trained on: the Comparison of one task, teacher and comparator.
+"""What stages compare and compare_texts share: their options, and their end, the Comparison of one trained comparator.
 
-In: what was learned, dataset, manifest.  Out: summarise_comparator(), write_comparison().
-Imports: student_jax; no torch.
+In: what was learned, dataset, manifest.  Out: take_options(), Outs, publish_comparison(), summarise_comparator().
+Imports: click, student_jax; no torch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from pipeline.entry import PATH, Function, require, write_record
 from pipeline.evaluation.answers import write_answers
 from pipeline.evaluation.predictions import predict_splits
 from pipeline.evaluation.scoring import average_scores, score_seeds
@@ -20,6 +21,44 @@ from student_jax.data.dataset import Split
 from student_jax.model import time_scoring
 from teacher_cache.manifest import Manifest
 from teacher_cache.publish import publish_folder, write_json
+
+
+class Outs(NamedTuple):
+    """Where a stage publishes: the folder of the comparison, its metrics and its record."""
+
+    comparison: Path
+    metrics: Path
+    record: Path
+
+
+def take_options(reads: str) -> Callable[[Function], Function]:
+    """Decorate a stage that trains a comparator on what is in the folder --`reads`; its Outs come by name."""
+
+    def decorate(function: Function) -> Function:
+        paths = require(reads, "cache", "compiled", *Outs._fields, kind=PATH)
+        return require("task", "teacher", "comparator")(paths(function))
+
+    return decorate
+
+
+def publish_comparison(
+    outs: Outs,
+    stage: str,
+    name: str,
+    learned: Learned,
+    dataset: Mapping[str, Split],
+    manifest: Manifest,
+    frozen: int = 0,
+    **facts: Any,
+) -> None:
+    """Publish what `summarise_comparator` says of what was learned, then metrics and record of the `stage`."""
+    summary, probabilities = summarise_comparator(name, learned, dataset, manifest, frozen, **facts)
+    test = dataset["test"]
+    with publish_folder(outs.comparison) as folder:
+        write_summary(folder / "comparison.json", summary)
+        write_answers(folder / "answers.parquet", test.ids, test.labels, probabilities)
+    write_json(outs.metrics, list_metrics(summary))
+    write_record(outs.record, stage, task=manifest.task, teacher=manifest.teacher, comparator=name)
 
 
 def summarise_comparator(
@@ -58,11 +97,3 @@ def summarise_comparator(
         **facts,
     )
     return summary, splits["test"].student[training.selected]
-
-
-def write_comparison(folder: Path, metrics: Path, summary: Comparison, test: Split, probabilities: np.ndarray) -> None:
-    """Publish the folder of a comparison, then its metrics."""
-    with publish_folder(folder) as temporary:
-        write_summary(temporary / "comparison.json", summary)
-        write_answers(temporary / "answers.parquet", test.ids, test.labels, probabilities)
-    write_json(metrics, list_metrics(summary))

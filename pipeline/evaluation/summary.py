@@ -250,13 +250,13 @@ def read_pair(path: Path) -> PairSummary:
     return _read(path, PairSummary, "evaluate")
 
 
-def read_comparison(path: Path) -> Comparison:
-    """A comparator's.
+def read_comparison(path: Path, stage: str) -> Comparison:
+    """A comparator's, which `stage` writes.
 
     Raises:
         UserError: `path` is missing, damaged, or of another format.
     """
-    return _read(path, Comparison, "compare")
+    return _read(path, Comparison, stage)
 
 
 def _read(path: Path, kind: type[T], stage: str) -> T:

@@ -86,8 +86,10 @@ class Run:
         return {**base, **finetune, "name": named}
 
 
-def read_runs(places: Places, tasks: Sequence[str], teachers: Sequence[str], comparators: Sequence[str]) -> list[Run]:
-    """Each active task and teacher, tasks first.
+def read_runs(
+    places: Places, tasks: Sequence[str], teachers: Sequence[str], comparators: Mapping[str, str]
+) -> list[Run]:
+    """Each active task and teacher, tasks first; `comparators` by name, with the stage that trains each.
 
     Raises:
         UserError: one of them has not been evaluated or compared, or a comparator answered other texts or learned from
@@ -97,11 +99,15 @@ def read_runs(places: Places, tasks: Sequence[str], teachers: Sequence[str], com
     return [_read_run(places, task, teacher, comparators, records) for task in tasks for teacher in teachers]
 
 
-def _read_run(places: Places, task: str, teacher: str, comparators: Sequence[str], records: Sequence[Record]) -> Run:
+def _read_run(
+    places: Places, task: str, teacher: str, comparators: Mapping[str, str], records: Sequence[Record]
+) -> Run:
     place = places.evaluations / task / teacher
     summary = read_pair(place / "summary.json")
     folders = {name: places.comparisons / task / teacher / name for name in comparators}
-    comparisons = {name: read_comparison(folder / "comparison.json") for name, folder in folders.items()}
+    comparisons = {
+        name: read_comparison(folder / "comparison.json", comparators[name]) for name, folder in folders.items()
+    }
     tests, constants = {}, {}
     if comparators:
         classes = len(summary.labels)

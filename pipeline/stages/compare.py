@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from pipeline.entry import PATH, require, run, write_record
-from pipeline.evaluation.comparator_summary import summarise_comparator, write_comparison
+from pipeline.entry import run
+from pipeline.evaluation.comparator_summary import Outs, publish_comparison, take_options
 from pipeline.evaluation.predictions import read_embedder, sees_labels
 from pipeline.params import parse, read_block, read_over, read_seed
 from student_jax.comparators.comparator_config import FEATURE_CONFIGS, FeatureConfig, FeatureName
@@ -21,19 +21,8 @@ from student_jax.devices import use_cores
 
 
 @click.command()
-@require("task", "teacher", "comparator")
-@require("features", "cache", "compiled", "comparison", "metrics", "record", kind=PATH)
-def main(
-    task: str,
-    teacher: str,
-    comparator: str,
-    features: Path,
-    cache: Path,
-    compiled: Path,
-    comparison: Path,
-    metrics: Path,
-    record: Path,
-) -> None:
+@take_options("features")
+def main(task: str, teacher: str, comparator: str, features: Path, cache: Path, compiled: Path, **outs: Path) -> None:
     """Tune, train and evaluate one comparator against one teacher's cache."""
     name: FeatureName = parse(comparator, FeatureName, "comparators")
     config = read_over("comparator.shared.features", f"comparator.{name}", FEATURE_CONFIGS[name], FeatureConfig)
@@ -44,13 +33,11 @@ def main(
     use_cores()
     label = f"compare: {name}, {task}, {teacher}"
     learned = learn_from_features(name, config, circuit, dataset, read_seed(), label)
-    summary, probabilities = summarise_comparator(
-        *(name, learned, dataset, manifest, embedder["inference_parameters"]),
+    publish_comparison(
+        *(Outs(**outs), "compare", name, learned, dataset, manifest, embedder["inference_parameters"]),
         reads="features",
         features_saw_labels=sees_labels(embedder["config"]),
     )
-    write_comparison(comparison, metrics, summary, dataset["test"], probabilities)
-    write_record(record, "compare", task=task, teacher=teacher, comparator=name)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from pipeline.corpus.prepared import read_examples, read_training
-from pipeline.entry import PATH, require, run, write_record
-from pipeline.evaluation.comparator_summary import summarise_comparator, write_comparison
+from pipeline.entry import run
+from pipeline.evaluation.comparator_summary import Outs, publish_comparison, take_options
 from pipeline.evaluation.summary import Start
 from pipeline.params import parse, read_over, read_seed
 from student_jax.comparators.bert import read_bert
@@ -25,19 +25,8 @@ from teacher_cache.reader import ids_to_numpy, open_cache
 
 
 @click.command()
-@require("task", "teacher", "comparator")
-@require("data", "cache", "compiled", "comparison", "metrics", "record", kind=PATH)
-def main(
-    task: str,
-    teacher: str,
-    comparator: str,
-    data: Path,
-    cache: Path,
-    compiled: Path,
-    comparison: Path,
-    metrics: Path,
-    record: Path,
-) -> None:
+@take_options("data")
+def main(task: str, teacher: str, comparator: str, data: Path, cache: Path, compiled: Path, **outs: Path) -> None:
     """Tune, train and evaluate one comparator against one teacher's cache."""
     name: TextName = parse(comparator, TextName, "text_comparators")
     config = read_over("comparator.shared.texts", f"comparator.{name}", TEXT_CONFIGS[name], TextConfig)
@@ -55,14 +44,12 @@ def main(
     use_cores()
     label = f"compare_texts: {name}, {task}, {teacher}"
     learned = learn_from_texts(name, config, facts, bert, dataset, read_seed(), label)
-    summary, probabilities = summarise_comparator(
-        *(name, learned, dataset, opened.manifest),
+    publish_comparison(
+        *(Outs(**outs), "compare_texts", name, learned, dataset, opened.manifest),
         reads="texts",
         cut_texts=encoded.cut,
         initialised_from=Start(path=str(bert.folder), sha256=bert.sha256) if bert else "scratch",
     )
-    write_comparison(comparison, metrics, summary, dataset["test"], probabilities)
-    write_record(record, "compare_texts", task=task, teacher=teacher, comparator=name)
 
 
 if __name__ == "__main__":

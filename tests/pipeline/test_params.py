@@ -27,7 +27,7 @@ def test_the_shipped_file_is_right():
     assert project.teacher["llama3-8b"].finetune.rank == 200
     assert read_seed(ROOT / "params.yaml") == project.seed
     assert read_active(ROOT / "params.yaml") == (project.tasks, project.teachers)
-    assert read_comparators(ROOT / "params.yaml") == [*project.comparators, *project.text_comparators]
+    assert read_comparators(ROOT / "params.yaml") == dict.fromkeys(project.comparators, "compare")
     assert read_block("student", StudentConfig, ROOT / "params.yaml") == project.student
 
 

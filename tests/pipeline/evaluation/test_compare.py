@@ -16,7 +16,7 @@ ONE = ("epochs: 4\n", "epochs: 1\n")  # of the networks that read texts
 
 def read_pair(folder, name):
     place = folder / "comparisons" / PAIR / name
-    return read_comparison(place / "comparison.json"), read_answers(place / "answers.parquet", 2)
+    return read_comparison(place / "comparison.json", "compare"), read_answers(place / "answers.parquet", 2)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -76,7 +77,9 @@ def build_comparison():
     )
 
 
-@pytest.mark.parametrize(("make", "read"), [(build_pair, read_pair), (build_comparison, read_comparison)])
+@pytest.mark.parametrize(
+    ("make", "read"), [(build_pair, read_pair), (build_comparison, partial(read_comparison, stage="compare"))]
+)
 def test_what_is_written_comes_back(tmp_path, make, read):
     path, summary = tmp_path / "new" / "summary.json", make()
     write_summary(path, summary)
@@ -123,7 +126,7 @@ def test_a_summary_that_is_missing_or_of_the_other_kind(tmp_path):
         read_pair(tmp_path / "summary.json")
     write_summary(tmp_path / "summary.json", build_pair())
     with pytest.raises(UserError, match="run `dvc repro compare`"):
-        read_comparison(tmp_path / "summary.json")
+        read_comparison(tmp_path / "summary.json", "compare")
 
 
 def test_no_number_that_is_not_finite_and_no_choice_that_was_not_there():

@@ -37,7 +37,7 @@ def write_record(places, place, content):
 
 def test_comparators_come_with_mcnemars_test(places):
     """Both have text 0 right and text 3 wrong; texts 1 and 2 the student alone: p = 2 / 2^2."""
-    (run,) = read_runs(places, ["t"], ["m"], ["pkd"])
+    (run,) = read_runs(places, ["t"], ["m"], {"pkd": "compare_texts"})
     assert list(run.comparisons) == ["pkd"]
     assert run.tests["pkd"] == (2, 0, 0.5)
     assert run.card is None
@@ -50,20 +50,21 @@ def test_records_are_of_the_pair_and_unreadable_ones_are_left_out(places):
     write_record(places, "finetune/t/n.json", {"stage": "finetune", "task": "t", "teacher": "n"})
     write_record(places, "compare/t/m/mlp.json", {"stage": "compare", "task": "t", "teacher": "m", "comparator": "mlp"})
     write_record(places, "embed/t.json", '{"stage"')
-    (run,) = read_runs(places, ["t"], ["m"], ["pkd"])
+    (run,) = read_runs(places, ["t"], ["m"], {"pkd": "compare_texts"})
     assert [record["stage"] for record in run.records] == ["finetune", "prepare"]
 
 
 def test_a_comparator_that_is_not_active_is_left_alone(places):
-    (run,) = read_runs(places, ["t"], ["m"], [])
+    (run,) = read_runs(places, ["t"], ["m"], {})
     assert run.comparisons == run.tests == {}
 
 
 @pytest.mark.parametrize(
     ("tasks", "comparators", "message"),
     [
-        (["other"], [], r"other/m/summary\.json must exist; run `dvc repro evaluate`"),
-        (["t"], ["mlp"], r"mlp/comparison\.json must exist; run `dvc repro compare`"),
+        (["other"], {}, r"other/m/summary\.json must exist; run `dvc repro evaluate`"),
+        (["t"], {"mlp": "compare"}, r"mlp/comparison\.json must exist; run `dvc repro compare`"),
+        (["t"], {"minillm": "compare_texts"}, r"minillm/comparison\.json must exist; run `dvc repro compare_texts`"),
     ],
 )
 def test_what_was_not_run_is_named(places, tasks, comparators, message):
@@ -77,7 +78,7 @@ def test_answers_to_other_texts_and_another_cache_are_refused(places, make_run):
     write_summary(place / "comparison.json", comparison)
     write_said(place, [0, 0, 0, 1], others)
     with pytest.raises(UserError, match="mlp must answer the student's 4 texts, got 4 others"):
-        read_runs(places, ["t"], ["m"], ["mlp"])
+        read_runs(places, ["t"], ["m"], {"mlp": "compare"})
     write_summary(place / "comparison.json", replace(comparison, cache="old"))
     with pytest.raises(UserError, match="mlp must be of the student's cache abc, got old"):
-        read_runs(places, ["t"], ["m"], ["mlp"])
+        read_runs(places, ["t"], ["m"], {"mlp": "compare"})
