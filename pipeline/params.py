@@ -123,8 +123,8 @@ def require_pairs(tasks: Iterable[str], teachers: Iterable[str], path: Path = PA
 
 def read_comparators(path: Path = PARAMS) -> dict[str, str]:
     """The names of what is trained beside every student, and the stage that trains each."""
-    lists = {"comparators": "compare", "text_comparators": "compare_texts"}
-    return {name: stage for key, stage in lists.items() for name in read_block(key, list[Name], path)}
+    features, texts = read_block("comparators", list[Name], path), read_block("text_comparators", list[Name], path)
+    return {**dict.fromkeys(features, "compare"), **dict.fromkeys(texts, "compare_texts")}
 
 
 def read_yaml(path: Path) -> Any:

@@ -168,14 +168,18 @@ def read_config(folder: Path) -> EmbedConfig:
         UserError: embedder.json is missing or damaged.
     """
     try:
-        # By way of JSON, where pydantic's strict mode takes values as they are written and no others.
-        return TypeAdapter(EmbedConfig).validate_json(json.dumps(read_sealed(folder / DESCRIPTION, FORMAT)["config"]))
+        return _parse_config(read_sealed(folder / DESCRIPTION, FORMAT))
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} must exist; run the embed stage or `dvc pull`") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{folder} holds no readable embedder: {' '.join(str(error).split())[:200]}; remake it"
         ) from None
+
+
+def _parse_config(content: Mapping[str, Any]) -> EmbedConfig:
+    # By way of JSON, where pydantic's strict mode takes values as they are written and no others.
+    return TypeAdapter(EmbedConfig).validate_json(json.dumps(content["config"]))
 
 
 def load_embedder(folder: Path, encoder: "Encoder | None" = None) -> Embedder:
@@ -193,7 +197,7 @@ def load_embedder(folder: Path, encoder: "Encoder | None" = None) -> Embedder:
         for name, array in tensors.items():
             if array.dtype.kind != "f" or not np.isfinite(array).all():
                 raise ValueError(f"{name} must hold finite numbers, got {array.dtype}")
-        config = read_config(folder)
+        config = _parse_config(content)
         rules = TypeAdapter(TextRules).validate_python(content.get("text", {}))
         return Embedder(config, _restore(config, tensors, content, encoder), rules)
     except FileNotFoundError as error:
