@@ -1,12 +1,13 @@
 """What DVC would remove for good: files of the user's in a folder that a stage makes anew.
 
 In: params.yaml, dvc.yaml, the working folder.  Out: require_runnable(), require_protected(), list_outs().
-Imports: pipeline.params, the standard library.
+Imports: pipeline.params, ruamel.yaml.
 
 DVC removes a stage's outputs before it runs the stage. Stage `inputs`, which runs first, and the commands that come
 before it refuse where that would take something that no stage can make again.
 """
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
@@ -14,12 +15,16 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+from ruamel.yaml.events import AliasEvent
+
 from pipeline.params import PARAMS, read_yaml
 from pipeline.team.project import read_project
 from pipeline.team.watched import list_named
 from teacher_cache.errors import UserError
 from teacher_cache.outside import find_root, locate
 
+LOG = logging.getLogger(__name__)
 STAGES = Path("dvc.yaml")
 # Stages of ours go on from what they keep there, and clear it when they are done.
 OURS = {"work": "what interrupted stages go on from", "sweeps": "what `qdllm sweep` writes"}
@@ -46,6 +51,19 @@ def require_runnable() -> None:
     """
     read_project()
     require_protected(read_yaml(PARAMS))
+    for line in find_aliases(PARAMS.read_text(encoding="utf-8")):
+        LOG.warning(
+            "%s line %d: what stands behind an alias is set once for all that share it, or not at all, by "
+            "`dvc exp run --set-param`; write it out",
+            *(PARAMS, line),
+        )
+
+
+def find_aliases(text: str) -> list[int]:
+    """The lines of a YAML text that have an alias."""
+    if "*" not in text:
+        return []
+    return [event.start_mark.line + 1 for event in YAML().parse(text) if isinstance(event, AliasEvent)]
 
 
 def require_protected(params: Mapping[str, Any], stages: Path = STAGES) -> None:

@@ -132,3 +132,21 @@ def test_dvc_removes_nothing(project, tmp_path):
     assert result.returncode
     assert "inputs: task.emotion-tiny.source.path must lie outside of data/emotion-tiny/" in result.stderr
     assert raw.is_file()
+
+
+def test_an_alias_is_named_as_an_override_would_change_its_neighbours(root, caplog):
+    path = root / "params.yaml"
+    text = path.read_text()
+    require_runnable()
+    assert not caplog.records
+    text = text.replace("finetune: {rank: 8,", "finetune: &one {rank: 8,")
+    path.write_text(text)
+    require_runnable()
+    assert not caplog.records
+    lines = path.read_text().splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith("  bloom-real:")) + 2
+    lines[place] = "    finetune: *one"
+    path.write_text("\n".join(lines) + "\n")
+    require_runnable()
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"params.yaml line {place + 1}: what stands behind an alias is set once")
