@@ -16,8 +16,9 @@ repro: $(VENV)/installed-pipeline  ## run the whole pipeline on what params.yaml
 student: $(VENV)/installed-student  ## pull a shared teacher, train students against it; REMOTE=... names where, once
 	qdllm student $(if $(REMOTE),--remote "$$REMOTE")
 
+# By the folders' order, so that what is long (faults, golden, pipeline) comes first, and all cores end together.
 test: lint  ## check the code and run all tests, a file at a time on every core
-	pytest --numprocesses auto --dist loadfile
+	pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # Old releases warn of what newer ones took away; BERT's test needs transformers, and so torch.
 bounds: $(BOUNDS)/installed  ## run the tests of the cache's contract and of the student on the lowest versions allowed

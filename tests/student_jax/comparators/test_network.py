@@ -61,7 +61,8 @@ def test_states_are_those_of_transformers(checkpoint):
         jax.tree.structure(nnx.to_pure_dict(shapes)), [values[f"transformer.{name}"] for name in names]
     )
     own = tokens != 0
-    for found, expected in zip(nnx.merge(graph, tree)(jnp.asarray(tokens)), states, strict=True):
+    read = jax.jit(lambda tree, tokens: nnx.merge(graph, tree)(tokens))
+    for found, expected in zip(read(tree, jnp.asarray(tokens)), states, strict=True):
         np.testing.assert_allclose(np.asarray(found)[own], expected[own], atol=1e-4)
 
 
@@ -81,7 +82,7 @@ def test_every_rival_that_can_starts_from_a_checkpoint(checkpoint, method):
     facts = Facts(VOCABULARY, LENGTH, 2, tokens, *(((0, 2), 5) if TEXT_COMPARATORS[method].states else ()))
     model = TEXT_COMPARATORS[method].build(TEXT_CONFIGS[method](), facts, read_bert(folder))
     parameters = model.initialise(np.random.default_rng(0))
-    assert np.isfinite(model.apply(parameters, jnp.asarray(tokens))).all()
+    assert np.isfinite(jax.jit(model.apply)(parameters, jnp.asarray(tokens))).all()
     words = load_file(folder / "model.safetensors")["embeddings.word_embeddings.weight"]
     found = parameters["word" if method == "quantum_convolution" else "transformer"]
     if method == "quantum_convolution":
@@ -97,7 +98,8 @@ def test_padding_changes_nothing():
     for causal in (False, True):
         size = TransformerSize(2, 16, 2, 24, VOCABULARY, 20, causal=causal)
         network = Classifier(size, Facts(VOCABULARY, LENGTH, 2, tokens), pooler=True, rngs=nnx.Rngs(0))
-        np.testing.assert_allclose(network(jnp.asarray(tokens)), network(jnp.asarray(wider)), atol=1e-5)
+        narrow, wide = (nnx.jit(type(network).__call__)(network, jnp.asarray(each)) for each in (tokens, wider))
+        np.testing.assert_allclose(narrow, wide, atol=1e-5)
 
 
 def test_a_decoder_sees_what_came_before_alone():

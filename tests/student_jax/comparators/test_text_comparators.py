@@ -76,7 +76,7 @@ def test_textrcnn_by_hand():
     network = TextRcnn(VOCABULARY, 4, 6, nnx.Rngs(0))
     network.first[...], network.last[...] = jnp.arange(4.0) / 4, -jnp.arange(4.0) / 4
     tokens, _ = make_tokens(3, 1)
-    found = network(jnp.asarray(tokens))
+    found = nnx.jit(TextRcnn.__call__)(network, jnp.asarray(tokens))
     weights = {name: np.asarray(array) for name, array in name_arrays(nnx.to_pure_dict(nnx.state(network))).items()}
     for row, own in zip(found, tokens, strict=True):
         words = weights["word.embedding"][own[own != 0]]

@@ -59,7 +59,7 @@ def test_the_same_gates_give_the_shipped_circuits_values(tmp_path):
         rz=np.stack([theta[1], zeros])[..., None],
     )
     expected = build_engine("fused", shipped, 2, "float32")(jnp.asarray(z), jax.tree.map(jnp.asarray, angles))
-    found = build_engine("default.qubit", write(tmp_path / "own.py"), 2, "float32")(
+    found = jax.jit(build_engine("default.qubit", write(tmp_path / "own.py"), 2, "float32"))(
         jnp.asarray(z), {"theta": jnp.asarray(theta), "delta": jnp.asarray(delta)}
     )
     np.testing.assert_allclose(found[:, 0], expected[:, 0], atol=1e-5)  # Z_0 stays what it is under the last CNOT

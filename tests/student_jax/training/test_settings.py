@@ -13,7 +13,7 @@ from student_jax.training.settings import Failure, cut, train_settings
 from student_jax.training.trainer import train
 
 PLAIN = StudentConfig(
-    circuit=CircuitConfig(qubits=2, layers=2), epochs=3, batch_size=8, seeds=2, learning_rate=0.02, encoding_scale=0.3
+    circuit=CircuitConfig(qubits=2, layers=1), epochs=3, batch_size=8, seeds=2, learning_rate=0.02, encoding_scale=0.3
 )
 # All that a program takes as an argument, or that only initial values depend on, and what needs a program of its own.
 SETTINGS = [
@@ -25,7 +25,7 @@ SETTINGS = [
     replace(PLAIN, clip_norm=0.01),
     replace(PLAIN, clip_norm=0.1),
     replace(PLAIN, schedule="constant"),
-    replace(PLAIN, circuit=CircuitConfig(qubits=3, layers=1, readout="first"), batch_size=16, seeds=1),
+    replace(PLAIN, circuit=CircuitConfig(qubits=2, layers=1, readout="first"), batch_size=16, seeds=1),
 ]
 
 
