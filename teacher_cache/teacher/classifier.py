@@ -1,148 +1,115 @@
-"""Checkpoint folder -> sequence classifier; LoRA onto it; its adapter to and from safetensors.
+"""Checkpoint folder -> sequence classifier, with what the checkpoint lacks of it.
 
-In: a folder of safetensors.  Out: load_classifier, attach_lora, adapter_tensors, write_adapter_config,
-merge_adapter.  Imports: torch, transformers, peft.
+In: a folder of safetensors.  Out: load_classifier(), Classifier, require_weights().
+Imports: torch, transformers.
 """
 
-import warnings
-from contextlib import nullcontext
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForSequenceClassification
 from transformers.utils import logging
 
 from teacher_cache.errors import UserError
-from teacher_cache.publish import write_json
-from teacher_cache.teacher.base.architectures import embedding_module, lora_targets
-from teacher_cache.teacher.base.quantization import do_without, keep_layout, make_quantization
+from teacher_cache.teacher.base.architectures import FRESH, count_positions, list_whole
+from teacher_cache.teacher.base.quantization import keep_layout, make_quantization
 from teacher_cache.teacher.device import find_device
-from teacher_cache.teacher.tokenization import first_line
-
-with do_without():
-    from peft import LoraConfig, PeftModel, TaskType, get_peft_model
-    from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
-
-ADAPTER_WEIGHTS = "adapter_model.safetensors"  # peft's names: any tool of its family can load the folder
-ADAPTER_CONFIG = "adapter_config.json"
-RECORD = "finetune.json"
+from teacher_cache.teacher.heads import settle_head
+from teacher_cache.teacher.tokenization import first_line, require_tokens
 
 # Their report of the untrained head and their progress bars would tell the user of faults that are none.
 logging.set_verbosity_error()
 logging.disable_progress_bar()
+# What transformers raises for a checkpoint that it cannot load.
+UNLOADABLE = (AssertionError, AttributeError, ImportError, KeyError, OSError, RuntimeError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A loaded model, the parameters that its checkpoint lacks, and what is to be said of the head that it brought."""
+
+    model: Any
+    missing: frozenset[str] = frozenset()
+    note: str | None = None
 
 
 def load_classifier(
-    checkpoint: Path, tokenizer: Any, classes: int, dtype: str, max_length: int, quantization: str | None = None
-) -> Any:
-    """The checkpoint as a sequence classifier with a fresh head, drawn from torch's global generator.
+    checkpoint: Path,
+    tokenizer: Any,
+    labels: Sequence[str],
+    dtype: str,
+    max_length: int,
+    quantization: str | None = None,
+    device: str | None = None,
+) -> Classifier:
+    """The checkpoint as a sequence classifier; what it lacks is drawn from torch's global generator.
 
     It is on the CPU, but on this process's GPU where `quantization` (8bit or 4bit) holds its matrices in fewer bits.
+    Device "meta" gives shapes alone, without memory.
 
     Raises:
-        UserError: transformers cannot load it without running its code, `max_length` exceeds its positions, or
-            bitsandbytes is not installed.
+        UserError: transformers cannot load it without running its code, it lacks more than a head, `max_length` exceeds
+            its positions, the tokenizer is another's, or bitsandbytes is not installed.
     """
-    quantized: dict[str, Any] = {}
+    options: dict[str, Any] = {"device_map": {"": device}} if device else {}
     if quantization:
-        quantized = {"quantization_config": make_quantization(quantization, dtype), "device_map": {"": find_device()}}
+        shapes = load_classifier(checkpoint, tokenizer, labels, dtype, max_length, device="meta")
+        whole = list_whole(shapes.model, shapes.missing)
+        options = {
+            "quantization_config": make_quantization(quantization, dtype, whole),
+            "device_map": {"": find_device()},
+        }
     try:
-        config = AutoConfig.from_pretrained(checkpoint, num_labels=classes, pad_token_id=tokenizer.pad_token_id)
-        model = AutoModelForSequenceClassification.from_pretrained(
+        config = AutoConfig.from_pretrained(checkpoint)
+        text, names = config.get_text_config(), dict(config.id2label or {})
+        config.num_labels = len(labels)
+        if not hasattr(text, "vocab_size"):
+            raise ValueError(f"it must be a model of texts, got {config.model_type}")
+        if getattr(text, "pad_token_id", None) is None or not 0 <= text.pad_token_id < text.vocab_size:
+            text.pad_token_id = tokenizer.pad_token_id
+        model, loading = AutoModelForSequenceClassification.from_pretrained(
             checkpoint,
             config=config,
             dtype=getattr(torch, dtype),
             use_safetensors=True,
             trust_remote_code=False,
-            **quantized,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            **options,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except UNLOADABLE as error:
         raise UserError(f"{checkpoint}: cannot be loaded as a classifier: {first_line(error)}") from None
-    positions = getattr(config.get_text_config(), "max_position_embeddings", None) or max_length
+    missing, mismatched = frozenset(loading["missing_keys"]), {key for key, *_ in loading["mismatched_keys"]}
+    require_weights(checkpoint, model, missing, mismatched)
+    require_tokens(tokenizer, text.vocab_size)
+    # Not before: RoBERTa counts its positions from the padding's id that it was pretrained with.
+    model.config.pad_token_id = model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    positions = count_positions(model) or max_length
     if max_length > positions:
         raise UserError(f"finetune.max_length must be <= {positions}, the positions of the base, got {max_length}")
     keep_layout(model)
-    return model
+    return Classifier(model, missing, settle_head(model, names, labels, missing, mismatched))
 
 
-def attach_lora(model: Any, rank: int, alpha: float, dropout: float, train_embeddings: bool) -> PeftModel:
-    """`model` with trainable float32 LoRA matrices and head, and embeddings where asked; all else is frozen.
-
-    Source: Hu et al. 2021, arXiv:2106.09685; rank and targets as in the paper's section 5.
-    """
-    architecture = model.config.model_type
-    config = LoraConfig(
-        task_type=TaskType.SEQ_CLS,  # this makes peft train and save the head
-        r=rank,
-        lora_alpha=alpha,  # type: ignore[arg-type]  # peft only divides it by r
-        lora_dropout=dropout,
-        target_modules=lora_targets(architecture),
-        modules_to_save=[embedding_module(architecture)] if train_embeddings else None,
-    )
-    adapted = _adapt(model, config)
-    for parameter in adapted.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()  # Adam's small steps are lost in half precision
-    return adapted
-
-
-def adapter_tensors(model: PeftModel) -> dict[str, torch.Tensor]:
-    """All that fine-tuning changed, by peft's names: LoRA matrices, head, trained embeddings."""
-    return get_peft_model_state_dict(model, save_embedding_layers=False)
-
-
-def write_adapter_config(model: PeftModel, folder: Path) -> None:
-    """Write peft's adapter_config.json, the same bytes on every machine."""
-    content = model.peft_config["default"].to_dict()
-    content |= {"inference_mode": True, "base_model_name_or_path": None}  # a path would differ from place to place
-    write_json(folder / ADAPTER_CONFIG, {key: _in_order(value) for key, value in sorted(content.items())})
-
-
-def merge_adapter(model: Any, adapter: Path) -> Any:
-    """Base weights plus LoRA's scaled product, eq. 13: the fine-tuned classifier as one plain network.
-
-    A quantized base keeps the adapter beside its weights, in which the adapter's small numbers would be rounded away.
+def require_weights(checkpoint: Path, model: Any, missing: Collection[str], mismatched: Collection[str]) -> None:
+    """Refuse a checkpoint that lacks more of `model` than a head and what no language model has.
 
     Raises:
-        UserError: the adapter is missing, broken, of another base, or lacks its head.
+        UserError: it does, or the sizes of its weights are not those of its config.json.
     """
-    tensors = _read_adapter(adapter)
-    try:
-        config = LoraConfig.from_pretrained(str(adapter))
-        adapted = _adapt(model, config)
-        # peft itself passes over a head that was not saved, and would go on with a random one.
-        differing = sorted(set(adapter_tensors(adapted)) ^ set(tensors))
-        if not differing:
-            set_peft_model_state_dict(adapted, tensors)
-    except (OSError, ValueError, RuntimeError, TypeError) as error:
-        raise UserError(f"{adapter}: adapter does not fit the base: {first_line(error)}") from None
-    if differing:
-        raise UserError(f"{adapter}: adapter must hold what its config says, got a difference in {differing[0]}")
-    return adapted if _is_quantized(model) else adapted.merge_and_unload()
-
-
-def _read_adapter(adapter: Path) -> dict[str, torch.Tensor]:
-    try:
-        return load_file(adapter / ADAPTER_WEIGHTS)
-    except (OSError, SafetensorError) as error:
+    prefix = f"{model.base_model_prefix}." if hasattr(model, model.base_model_prefix) else ""
+    lacking = sorted(name for name in missing if name.startswith(prefix) and not any(part in name for part in FRESH))
+    if lacking:
         raise UserError(
-            f"{adapter / ADAPTER_WEIGHTS} must be a safetensors file: {first_line(error)}; run stage finetune again"
-        ) from None
-
-
-def _adapt(model: Any, config: LoraConfig) -> PeftModel:
-    with warnings.catch_warnings(), nullcontext() if _is_quantized(model) else do_without():
-        # What only peft can mend: 0.21 asks transformers 5 by an old name.
-        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
-        return get_peft_model(model, config)
-
-
-def _is_quantized(model: Any) -> bool:
-    return bool(getattr(model, "is_quantized", False))
-
-
-def _in_order(value: Any) -> Any:
-    return sorted(value) if isinstance(value, set) else value
+            f"{checkpoint}: weights must be those of the {model.config.model_type} that config.json says, got none of "
+            f"{lacking[0]}{f' and {len(lacking) - 1} others' * (len(lacking) > 1)}; take the whole checkpoint"
+        )
+    different = sorted(name for name in mismatched if name.startswith(prefix))
+    if different:
+        raise UserError(
+            f"{checkpoint}: weights must have the sizes that config.json says, got another for {different[0]}; "
+            "take the checkpoint's own config.json"
+        )

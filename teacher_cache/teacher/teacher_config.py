@@ -12,6 +12,8 @@ from pydantic.dataclasses import dataclass
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[\w.]+$")]
+Names = Annotated[tuple[Name, ...], Field(min_length=1)]
 Dtype = Literal["float32", "bfloat16", "float16"]
 
 
@@ -19,6 +21,12 @@ def _require_order(layers: tuple[int, ...]) -> tuple[int, ...]:
     if list(layers) != sorted(set(layers)):
         raise ValueError("must be layer numbers in rising order")
     return layers
+
+
+def _require_one_place(prompt: str) -> str:
+    if prompt.count("{text}") != 1:
+        raise ValueError("must hold {text} once")
+    return prompt
 
 
 Layers = Annotated[tuple[Annotated[int, Field(ge=0)], ...], AfterValidator(_require_order)]
@@ -61,7 +69,12 @@ BaseConfig = Annotated[LocalBase | HubBase, Field(discriminator="kind")]
 
 @dataclass(frozen=True, config=STRICT)
 class FinetuneConfig:
-    """LoRA fine-tuning of a base as a sequence classifier (stage `finetune`)."""
+    """LoRA fine-tuning of a base as a sequence classifier (stage `finetune`).
+
+    `target_modules` are the linear layers that LoRA adapts, by the ends of their names; without it those that are known
+    of the architecture (docs/teachers.md). `modules_to_save` are trained whole, beside the head. `cut` says which end
+    of a text that is too long gives way; a prompt stays whole.
+    """
 
     rank: Count = 16
     alpha: Positive = 32.0
@@ -77,7 +90,10 @@ class FinetuneConfig:
     patience: Count = 2
     gradient_checkpointing: bool = False
     max_length: Count = 64
-    prompt: Annotated[str, Field(pattern=r"\{text\}")] = "{text}"
+    prompt: Annotated[str, AfterValidator(_require_one_place)] = "{text}"
+    cut: Literal["end", "start"] = "end"
+    target_modules: Literal["all-linear"] | Names | None = None
+    modules_to_save: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, config=STRICT)

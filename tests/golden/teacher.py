@@ -19,15 +19,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFa
 from teacher_cache.publish import write_json
 from teacher_cache.teacher.base.checkpoints import make_base
 from teacher_cache.teacher.capture.answering import load_teacher
-from teacher_cache.teacher.classifier import (
-    ADAPTER_WEIGHTS,
-    RECORD,
-    adapter_tensors,
-    attach_lora,
-    load_classifier,
-    write_adapter_config,
-)
-from teacher_cache.teacher.teacher_config import HubBase
+from teacher_cache.teacher.classifier import load_classifier
+from teacher_cache.teacher.lora import ADAPTER_WEIGHTS, RECORD, adapter_tensors, attach_lora, write_adapter_config
+from teacher_cache.teacher.teacher_config import FinetuneConfig, HubBase
 from teacher_cache.teacher.tokenization import load_tokenizer, tokenize
 from tests.golden.given import (
     ROWS,
@@ -233,8 +227,8 @@ def _write_adapter(architecture: str) -> None:
     """What stage finetune leaves; its validation NLL is that of the weights, which the capture's gate holds it to."""
     root, adapter = Path(architecture), Path(architecture, "adapter")
     adapter.mkdir()
-    model = load_classifier(root / "model", load_tokenizer(root / "model"), len(LABELS), "float32", MAX_LENGTH)
-    adapted = attach_lora(model, 4, 8.0, 0.0, train_embeddings=False)
+    model = load_classifier(root / "model", load_tokenizer(root / "model"), LABELS, "float32", MAX_LENGTH)
+    adapted = attach_lora(model, FinetuneConfig(rank=4, alpha=8.0, dropout=0.0))
     tensors = adapter_tensors(adapted)
     _draw(tensors.items())
     save_file({name: tensor.detach().numpy() for name, tensor in tensors.items()}, adapter / ADAPTER_WEIGHTS)

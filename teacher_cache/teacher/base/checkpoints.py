@@ -2,7 +2,7 @@
 
 In: a LocalBase or HubBase.  Out: make_base() writes identity.json, and the weights of a local base; open_base(),
 find_base().
-Imports: torch and transformers only inside, where a local base is trained.
+Imports: torch and transformers only inside, where a base is made.
 """
 
 import json
@@ -30,7 +30,8 @@ def make_base(config: LocalBase | HubBase, texts: Sequence[str], seed: int, fold
         folder: receives the files.
 
     Raises:
-        UserError: the model is missing, gated, not pinned, or holds no safetensors; or training went wrong.
+        UserError: the model is missing, gated, not pinned, holds no safetensors, or cannot become a classifier with
+            LoRA; or training went wrong.
     """
     if isinstance(config, LocalBase):
         from teacher_cache.teacher.base.local_model import train_local
@@ -42,7 +43,12 @@ def make_base(config: LocalBase | HubBase, texts: Sequence[str], seed: int, fold
         source = {"kind": "hub", "model": config.model, "revision": config.revision, "dtype": config.dtype}
         if config.quantization:
             source["quantization"] = config.quantization
-    write_json(folder / IDENTITY, source | describe_checkpoint(checkpoint))
+    identity = source | describe_checkpoint(checkpoint)
+    if isinstance(config, HubBase):
+        from teacher_cache.teacher.base.trial import try_checkpoint
+
+        try_checkpoint(checkpoint, config.dtype)
+    write_json(folder / IDENTITY, identity)
 
 
 def open_base(base: Path) -> tuple[Path, dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The paper's five LLMs, and what a teacher is and how large, from configurations alone: no weights, no network.
 
-In: one teacher's block of params.yaml.  Out: LLMS, describe_teacher(), count_parameters().
+In: one teacher's block of params.yaml.  Out: LLMS, describe_teacher(), measure_shapes().
 Imports: torch, transformers and peft, inside.
 """
 
@@ -101,36 +101,32 @@ def describe_teacher(teacher: TeacherConfig, classes: int) -> dict[str, Any]:
     }
     if config is None:
         return found
-    from teacher_cache.teacher.base.architectures import lora_targets
-
-    base_parameters, lora_parameters = count_parameters(config, tuning, classes)
-    return {
-        **found,
-        "lora_targets": lora_targets(config.model_type),
-        "base_parameters": base_parameters,
-        "lora_parameters": lora_parameters,
-    }
+    return found | measure_shapes(config, tuning, classes)
 
 
-def count_parameters(config: Any, tuning: FinetuneConfig, classes: int) -> tuple[int, int]:
-    """Parameters of the bare sequence classifier, and those that fine-tuning trains: LoRA, head, embeddings if asked.
+def measure_shapes(config: Any, tuning: FinetuneConfig, classes: int) -> dict[str, Any]:
+    """Parameters of the bare sequence classifier; those that fine-tuning trains; and what LoRA adapts.
+
+    A pooler that the checkpoint lacks counts to the former alone, as only the weights could tell.
 
     Args:
         config: transformers' configuration of the base.
-        tuning: of which rank and train_embeddings count.
+        tuning: how it is fine-tuned.
         classes: outputs of the head.
     """
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    from teacher_cache.teacher.classifier import attach_lora
+    from teacher_cache.teacher.base.architectures import find_targets
+    from teacher_cache.teacher.classifier import Classifier
+    from teacher_cache.teacher.lora import attach_lora
 
     config.num_labels = classes
     with torch.device("meta"):  # shapes without memory
         model = AutoModelForSequenceClassification.from_config(config)
-        total = model.num_parameters()
-        adapted = attach_lora(model, tuning.rank, tuning.alpha, dropout=0.0, train_embeddings=tuning.train_embeddings)
-    return total, adapted.num_parameters(only_trainable=True)
+        facts = {"lora_targets": find_targets(model, tuning.target_modules), "base_parameters": model.num_parameters()}
+        adapted = attach_lora(Classifier(model), tuning)
+    return facts | {"lora_parameters": adapted.num_parameters(only_trainable=True)}
 
 
 def _find_config(base: LocalBase | HubBase) -> Any:

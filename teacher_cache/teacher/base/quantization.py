@@ -1,6 +1,6 @@
 """A base whose frozen matrices are held in 8 or 4 bits (bitsandbytes), for bases that do not fit a GPU otherwise.
 
-In: "8bit" or "4bit"; a loaded model.  Out: make_quantization(), keep_layout(), do_without(), HEAD.
+In: "8bit" or "4bit"; a loaded model.  Out: make_quantization(), keep_layout(), do_without().
 Imports: transformers; bitsandbytes must be installed.
 """
 
@@ -14,11 +14,11 @@ import torch
 
 from teacher_cache.errors import UserError
 
-HEAD = "score"  # the classifier's own matrix, which is trained and so stays whole
 
-
-def make_quantization(bits: str, dtype: str) -> Any:
+def make_quantization(bits: str, dtype: str, whole: list[str]) -> Any:
     """Transformers' description of the loading: LLM.int8, or NF4 computed in `dtype`.
+
+    The modules of `whole` (the head) are trained themselves, so they stay as they are.
 
     Source: Dettmers et al. 2022, arXiv:2208.07339, and 2023, arXiv:2305.14314.
 
@@ -30,12 +30,12 @@ def make_quantization(bits: str, dtype: str) -> Any:
     from transformers import BitsAndBytesConfig
 
     if bits == "8bit":
-        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=[HEAD])
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=whole)
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_compute_dtype=getattr(torch, dtype),
-        llm_int8_skip_modules=[HEAD],  # transformers reads this one for 4 bits, too
+        llm_int8_skip_modules=whole,  # transformers reads this one for 4 bits, too
     )
 
 

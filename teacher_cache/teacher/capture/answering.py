@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.base.checkpoints import open_base
 from teacher_cache.teacher.batches import pad_batch
-from teacher_cache.teacher.classifier import RECORD, load_classifier, merge_adapter
+from teacher_cache.teacher.classifier import load_classifier
 from teacher_cache.teacher.device import find_device
+from teacher_cache.teacher.lora import RECORD, merge_adapter
 from teacher_cache.teacher.sharding import Turns, is_sharded, shard_model
 from teacher_cache.teacher.threads import fix_threads
-from teacher_cache.teacher.tokenization import load_tokenizer, tokenize
+from teacher_cache.teacher.tokenization import encode, load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,12 @@ class Teacher:
     labels: tuple[str, ...]
     max_length: int
     prompt: str
+    cut: str | None
     turns: Turns | None = None
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, put into the prompt and cut at `max_length`."""
-        return tokenize(self.tokenizer, texts, self.max_length, self.prompt)
+        """Token ids of each text, put into the prompt and cut to `max_length`."""
+        return encode(self.tokenizer, texts, self.max_length, self.prompt, self.cut)[0]
 
     def logits(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Logits[rows, classes] of one batch, padded on the right; not checked for NaN."""
@@ -67,7 +69,8 @@ class Teacher:
         try:
             output = self.model(**batch, output_hidden_states=bool(layers))
             mask = batch["attention_mask"][:, :, None]  # (rows, tokens, 1)
-            means = [(output.hidden_states[layer].float() * mask).sum(1) / mask.sum(1) for layer in layers]
+            states = output.get("hidden_states") or output.get("encoder_hidden_states")  # an encoder-decoder's
+            means = [(states[layer].float() * mask).sum(1) / mask.sum(1) for layer in layers]
             hidden = torch.cat(means, dim=1).half().cpu().numpy() if layers else None
             return output.logits.float().cpu().numpy(), hidden
         except torch.OutOfMemoryError:
@@ -99,9 +102,9 @@ def load_teacher(base: Path, adapter: Path, dtype: str) -> Teacher:
         )
     tokenizer = load_tokenizer(checkpoint)
     labels, quantization = tuple(record["labels"]), identity.get("quantization")
-    model = load_classifier(checkpoint, tokenizer, len(labels), dtype, record["max_length"], quantization)
-    model = merge_adapter(model, adapter).eval()
-    facts = tokenizer, labels, record["max_length"], record["prompt"]
+    plain = load_classifier(checkpoint, tokenizer, labels, dtype, record["max_length"], quantization)
+    model = merge_adapter(plain.model, adapter).eval()
+    facts = tokenizer, labels, record["max_length"], record["prompt"], record.get("cut")
     if not is_sharded():
         return Teacher(model if quantization else model.to(find_device()), *facts)
     shard_model(model.requires_grad_(False), find_device())

@@ -13,12 +13,16 @@ from transformers import AutoModel
 
 from teacher_cache.errors import UserError
 from teacher_cache.outside import locate
+from teacher_cache.teacher.base.architectures import count_positions
 from teacher_cache.teacher.base.snapshot import fetch_snapshot
 from teacher_cache.teacher.batches import pad_batch, plan_batches
+from teacher_cache.teacher.classifier import UNLOADABLE, require_weights
 from teacher_cache.teacher.progress import track
-from teacher_cache.teacher.tokenization import load_tokenizer, tokenize
+from teacher_cache.teacher.tokenization import load_tokenizer, require_tokens, tokenize
 
 TOKENS_PER_BATCH = 8192
+# Their decoders read nothing by themselves, where that of a BART reads the same text.
+ENCODER_ALONE = {"t5", "mt5", "umt5"}
 
 
 class FrozenEncoder:
@@ -37,7 +41,10 @@ class FrozenEncoder:
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Mean of the last hidden states over a text's own tokens: (rows, width) float32."""
         tokens = tokenize(self.tokenizer, texts, self.max_length)
-        vectors = np.zeros((len(texts), self.model.config.get_text_config().hidden_size), np.float32)
+        config = self.model.config.get_text_config()
+        # OPT's of 350 million parameters gives its last states another width than its others.
+        width = getattr(config, "word_embed_proj_dim", config.hidden_size)
+        vectors = np.zeros((len(texts), width), np.float32)
         batches = plan_batches([len(row) for row in tokens], TOKENS_PER_BATCH)
         for rows in track(batches, "embed", "batch", enabled=len(batches) > 1):
             batch = pad_batch([tokens[row] for row in rows], self.tokenizer.pad_token_id, self.device)
@@ -67,8 +74,14 @@ def load_encoder(checkpoint: str | None, revision: str | None, max_length: int) 
             raise UserError(f"embed.checkpoint must be a folder, or a hub id with embed.revision, got {checkpoint}")
         folder = fetch_snapshot(checkpoint, revision, ask_hub=False)
     try:
-        model = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        model, loading = AutoModel.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+        )
+    except UNLOADABLE as error:
         raise UserError(f"{folder}: cannot be loaded as an encoder: {' '.join(str(error).split())[:200]}") from None
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None) or max_length
-    return FrozenEncoder(model, load_tokenizer(folder), min(max_length, positions))
+    tokenizer = load_tokenizer(folder)
+    require_weights(folder, model, loading["missing_keys"], ())
+    require_tokens(tokenizer, model.config.get_text_config().vocab_size)
+    if model.config.model_type in ENCODER_ALONE:
+        model = model.get_encoder()
+    return FrozenEncoder(model, tokenizer, min(max_length, count_positions(model) or max_length))

@@ -16,7 +16,7 @@ from teacher_cache.reader import open_cache
 from teacher_cache.teacher.base.identity import hash_files
 from teacher_cache.teacher.capture.answering import Teacher, load_teacher, read_record
 from teacher_cache.teacher.capture.inference import compute_answers
-from teacher_cache.teacher.classifier import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from teacher_cache.teacher.lora import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from teacher_cache.teacher.teacher_config import CaptureConfig
 
 ROWS = 64

@@ -138,6 +138,14 @@ def _describe_hidden(request: Capture) -> dict[str, Any]:
             f"cache_teacher.hidden_layers must be from 0 to {config.num_hidden_layers}, the layers of the base, "
             f"got {layers[-1]}"
         )
+    if layers[-1] == config.num_hidden_layers and getattr(config, "word_embed_proj_dim", None) not in (
+        None,
+        config.hidden_size,
+    ):
+        raise UserError(
+            f"cache_teacher.hidden_layers must be < {config.num_hidden_layers} for this base, whose last layer is "
+            f"{config.word_embed_proj_dim} wide where the others are {config.hidden_size}, got {layers[-1]}"
+        )
     return {"hidden_layers": list(layers), "hidden_width": config.hidden_size, "hidden_pooling": "mean"}
 
 

@@ -7,6 +7,7 @@ Runs in one process or in several: on a CPU `torchrun --standalone --nproc_per_n
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Sequence
@@ -25,13 +26,16 @@ from accelerate.state import AcceleratorState
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
 from teacher_cache.teacher.base.checkpoints import open_base
-from teacher_cache.teacher.classifier import ADAPTER_WEIGHTS, RECORD, attach_lora, load_classifier, write_adapter_config
+from teacher_cache.teacher.classifier import load_classifier
 from teacher_cache.teacher.finetune import epochs
 from teacher_cache.teacher.finetune.loop import Split, Trainer
+from teacher_cache.teacher.lora import ADAPTER_WEIGHTS, RECORD, attach_lora, write_adapter_config
 from teacher_cache.teacher.teacher_config import FinetuneConfig
 from teacher_cache.teacher.threads import fix_threads
-from teacher_cache.teacher.tokenization import load_tokenizer, tokenize
+from teacher_cache.teacher.tokenization import WHOLE, encode, load_tokenizer
 from teacher_cache.versions import read_version
+
+log = logging.getLogger(__name__)
 
 LIBRARIES = ("accelerate", "peft", "tokenizers", "torch", "transformers")
 AUTOCAST = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
@@ -74,13 +78,17 @@ def finetune(
     if accelerator.is_main_process:
         _drop_other_jobs(work)
     tokenizer = load_tokenizer(source)
-    train, validation = (_read_split(examples, name, tokenizer, config) for name in ("train", "validation"))
+    train, validation = (
+        _read_split(examples, name, tokenizer, config, accelerator.is_main_process) for name in ("train", "validation")
+    )
 
     torch.manual_seed(seed)
     quantization = identity.get("quantization")
-    model = load_classifier(source, tokenizer, len(labels), identity["dtype"], config.max_length, quantization)
-    parameters = model.num_parameters()
-    model = attach_lora(model, config.rank, config.alpha, config.dropout, config.train_embeddings)
+    plain = load_classifier(source, tokenizer, labels, identity["dtype"], config.max_length, quantization)
+    if plain.note and accelerator.is_main_process:
+        log.info("finetune: %s", plain.note)
+    parameters = plain.model.num_parameters()
+    model = attach_lora(plain, config)
     if config.gradient_checkpointing:
         model.activation_checkpointing_enable()
     try:
@@ -103,6 +111,7 @@ def finetune(
                 "labels": list(labels),
                 "prompt": config.prompt,
                 "max_length": config.max_length,
+                **({} if (config.prompt, config.cut) == (WHOLE, "end") else {"cut": config.cut}),
                 "parameters": parameters,
                 "trainable_parameters": model.num_parameters(only_trainable=True),
                 "history": standing.history,
@@ -113,9 +122,11 @@ def finetune(
     accelerator.wait_for_everyone()
 
 
-def _read_split(examples: pa.Table, name: str, tokenizer: Any, config: FinetuneConfig) -> Split:
+def _read_split(examples: pa.Table, name: str, tokenizer: Any, config: FinetuneConfig, tell: bool) -> Split:
     rows = examples.filter(pc.equal(examples["split"].cast(pa.string()), name))
-    tokens = tokenize(tokenizer, rows["text"].to_pylist(), config.max_length, config.prompt)
+    tokens, cut = encode(tokenizer, rows["text"].to_pylist(), config.max_length, config.prompt, config.cut)
+    if cut and tell:
+        log.info("finetune: %d of %d texts of %s were cut to %d tokens", cut, len(rows), name, config.max_length)
     return Split(tokens, torch.from_numpy(rows["label"].to_numpy().astype(np.int64)))
 
 

@@ -17,9 +17,9 @@ from peft import set_peft_model_state_dict
 
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.batches import Rows, pad_batch, plan_batches, shuffle_batches
-from teacher_cache.teacher.classifier import adapter_tensors
 from teacher_cache.teacher.finetune import epochs
 from teacher_cache.teacher.finetune.epochs import Standing
+from teacher_cache.teacher.lora import adapter_tensors
 from teacher_cache.teacher.progress import track
 from teacher_cache.teacher.schedule import learning_rate
 from teacher_cache.teacher.sharding import average_gradients, is_sharded, shard_model

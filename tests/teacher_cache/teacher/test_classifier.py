@@ -6,7 +6,9 @@ import torch
 
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.batches import pad_batch
-from teacher_cache.teacher.classifier import adapter_tensors, attach_lora, load_classifier
+from teacher_cache.teacher.classifier import load_classifier
+from teacher_cache.teacher.lora import adapter_tensors, attach_lora
+from teacher_cache.teacher.teacher_config import FinetuneConfig
 from teacher_cache.teacher.tokenization import load_tokenizer, tokenize
 from tests.teacher_cache.teacher.conftest import LABELS, make_stand_in, make_texts
 
@@ -21,7 +23,7 @@ def stand_in(request, tmp_path_factory):
 def load(folder, max_length=64):
     tokenizer = load_tokenizer(folder)
     torch.manual_seed(0)
-    return tokenizer, load_classifier(folder, tokenizer, len(LABELS), "float32", max_length).eval()
+    return tokenizer, load_classifier(folder, tokenizer, LABELS, "float32", max_length).model.eval()
 
 
 @torch.inference_mode()
@@ -45,15 +47,15 @@ def test_the_head_is_the_seeds(stand_in):
     heads = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        heads.append(load_classifier(stand_in, load_tokenizer(stand_in), len(LABELS), "float32", 64).score.weight)
+        heads.append(load_classifier(stand_in, load_tokenizer(stand_in), LABELS, "float32", 64).model.score.weight)
     assert torch.equal(heads[0], heads[1])
     assert not torch.equal(heads[0], heads[2])
 
 
 @pytest.mark.parametrize("train_embeddings", [False, True])
 def test_lora_trains_its_matrices_the_head_and_what_was_asked(stand_in, train_embeddings):
-    _, model = load(stand_in)
-    adapted = attach_lora(model, rank=3, alpha=6.0, dropout=0.0, train_embeddings=train_embeddings)
+    classifier = load_classifier(stand_in, load_tokenizer(stand_in), LABELS, "float32", 64)
+    adapted = attach_lora(classifier, FinetuneConfig(train_embeddings=train_embeddings))
     trained = {name for name, parameter in adapted.named_parameters() if parameter.requires_grad}
     others = {name for name in trained if "lora_" not in name}
     assert {name.split(".modules_to_save")[0].rsplit(".", 1)[-1] for name in others} == (
@@ -64,8 +66,7 @@ def test_lora_trains_its_matrices_the_head_and_what_was_asked(stand_in, train_em
 
 def test_half_precision_trains_in_single(stand_in):
     tokenizer = load_tokenizer(stand_in)
-    model = load_classifier(stand_in, tokenizer, len(LABELS), "bfloat16", 64)
-    adapted = attach_lora(model, rank=3, alpha=6.0, dropout=0.0, train_embeddings=False)
+    adapted = attach_lora(load_classifier(stand_in, tokenizer, LABELS, "bfloat16", 64), FinetuneConfig())
     assert {parameter.dtype for parameter in adapted.parameters() if parameter.requires_grad} == {torch.float32}
     assert {parameter.dtype for parameter in adapted.parameters() if not parameter.requires_grad} == {torch.bfloat16}
 
@@ -77,40 +78,6 @@ def test_a_tokenizer_without_pad_pads_with_its_end_token(tmp_path):
     tokens = tokenize(tokenizer, ["the otter", "a quiet hammer and the old fog near it"], 64)
     together = logits_of(model, tokens, pad_id=1)
     np.testing.assert_allclose(logits_of(model, tokens[:1], pad_id=1), together[:1], atol=1e-5)
-
-
-def test_a_tokenizer_with_no_token_to_pad_with_is_refused(tmp_path):
-    folder = make_stand_in("llama", tmp_path, pad=False)
-    tokenizer = load_tokenizer(folder)
-    tokenizer.pad_token = tokenizer.eos_token = None
-    tokenizer.save_pretrained(folder)
-    with pytest.raises(UserError, match="tokenizer must have a pad, end-of-text or unknown token, got none"):
-        load_tokenizer(folder)
-
-
-def test_a_broken_tokenizer_is_refused(tmp_path):
-    folder = make_stand_in("llama", tmp_path)
-    (folder / "tokenizer.json").write_text("{}")
-    with pytest.raises(UserError, match="tokenizer cannot be loaded"):
-        load_tokenizer(folder)
-
-
-def test_a_text_cannot_say_special_tokens(tmp_path):
-    """The name of the pad token inside a text is text, or anybody's text could cut itself short."""
-    tokenizer = load_tokenizer(make_stand_in("opt", tmp_path))
-    (tokens,) = tokenize(tokenizer, ["fog <pad> </s> fog"], 64)
-    assert tokens[0] == 0
-    assert tokens[-1] == 1
-    assert not {0, 1, 2} & set(tokens[1:-1])
-
-
-def test_prompt_and_truncation(tmp_path):
-    tokenizer = load_tokenizer(make_stand_in("opt", tmp_path))
-    prompted, plain = tokenize(tokenizer, ["fog"], 64, "the {text} today"), tokenize(tokenizer, ["the fog today"], 64)
-    assert prompted == plain
-    (long,) = tokenize(tokenizer, ["fog " * 100], 16)
-    assert len(long) == 16
-    assert long[-1] == tokenizer.eos_token_id
 
 
 def test_more_tokens_than_positions_are_refused(tmp_path):

@@ -8,11 +8,16 @@ import torch.distributed as dist
 
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.batches import pad_batch
-from teacher_cache.teacher.classifier import attach_lora, load_classifier
+from teacher_cache.teacher.classifier import load_classifier
+from teacher_cache.teacher.lora import attach_lora
 from teacher_cache.teacher.sharding import average_gradients, is_sharded, shard_model
+from teacher_cache.teacher.teacher_config import FinetuneConfig
 from teacher_cache.teacher.tokenization import load_tokenizer
 from tests.faults.workers import start_ranks
 from tests.teacher_cache.teacher.conftest import make_stand_in
+
+LABELS = ["animal", "tool", "weather"]
+TUNING = FinetuneConfig(rank=3, alpha=6.0, dropout=0.0, train_embeddings=True)
 
 
 def run(model, trained):
@@ -25,7 +30,7 @@ def run(model, trained):
 def compare(folder):
     torch.manual_seed(0)
     tokenizer = load_tokenizer(folder)
-    model = attach_lora(load_classifier(folder, tokenizer, 3, "float32", 64), 3, 6.0, 0.0, True).eval()
+    model = attach_lora(load_classifier(folder, tokenizer, LABELS, "float32", 64), TUNING).eval()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     total = sum(parameter.numel() for parameter in model.parameters() if not parameter.requires_grad)
     whole = run(model, trained)

@@ -8,10 +8,11 @@ from huggingface_hub import constants
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.base.checkpoints import make_base
 from teacher_cache.teacher.base.llms import LLMS, describe_teacher
-from teacher_cache.teacher.classifier import attach_lora, load_classifier
+from teacher_cache.teacher.classifier import load_classifier
+from teacher_cache.teacher.lora import attach_lora
 from teacher_cache.teacher.teacher_config import FinetuneConfig, HubBase, LocalBase, TeacherConfig
 from teacher_cache.teacher.tokenization import load_tokenizer
-from tests.teacher_cache.teacher.conftest import TINY, make_stand_in, make_texts
+from tests.teacher_cache.teacher.conftest import LABELS, TINY, make_stand_in, make_texts
 
 # Table 3 of the paper, in millions: LoRA of rank 200 and a head of 4 classes.
 TABLE_3 = {
@@ -56,9 +57,9 @@ def test_a_folder_is_counted_as_it_will_load(architecture, tmp_path):
     folder = make_stand_in(architecture, tmp_path)
     tuning = FinetuneConfig(rank=3, train_embeddings=True)
     found = describe_teacher(TeacherConfig(HubBase("hub", str(folder)), tuning), classes=3)
-    model = load_classifier(folder, load_tokenizer(folder), 3, "float32", 64)
-    assert found["base_parameters"] == model.num_parameters()
-    adapted = attach_lora(model, 3, 6.0, 0.0, train_embeddings=True)
+    classifier = load_classifier(folder, load_tokenizer(folder), LABELS, "float32", 64)
+    assert found["base_parameters"] == classifier.model.num_parameters()
+    adapted = attach_lora(classifier, tuning)
     assert found["lora_parameters"] == adapted.num_parameters(only_trainable=True)
     assert (found["pinned"], found["architecture"]) == (True, architecture)
     (folder / "config.json").write_text("{")
@@ -70,7 +71,7 @@ def test_a_local_base_is_counted_without_training_it(tmp_path):
     """Its vocabulary is a bound: here the text fills it, so the count is what training makes."""
     base = LocalBase("local", "opt", **TINY | {"vocabulary": 300})
     make_base(base, make_texts(60)[0], 3, tmp_path)
-    made = load_classifier(tmp_path, load_tokenizer(tmp_path), 2, "float32", 64)
+    made = load_classifier(tmp_path, load_tokenizer(tmp_path), ["no", "yes"], "float32", 64).model
     assert json.loads((tmp_path / "config.json").read_text())["vocab_size"] == 300
     assert describe_teacher(TeacherConfig(base), classes=2)["base_parameters"] == made.num_parameters()
 

@@ -19,10 +19,11 @@ from teacher_cache.teacher.batches import pad_batch
 from teacher_cache.teacher.capture.answering import load_teacher
 from teacher_cache.teacher.capture.gate import spot_check_cache
 from teacher_cache.teacher.capture.job import Capture, capture
-from teacher_cache.teacher.classifier import attach_lora, load_classifier
+from teacher_cache.teacher.classifier import load_classifier
 from teacher_cache.teacher.finetune.adapter import finetune
+from teacher_cache.teacher.lora import attach_lora
 from teacher_cache.teacher.sharding import shard_model
-from teacher_cache.teacher.teacher_config import CaptureConfig, HubBase
+from teacher_cache.teacher.teacher_config import CaptureConfig, FinetuneConfig, HubBase
 from teacher_cache.teacher.tokenization import load_tokenizer
 from tests.teacher_cache.teacher.conftest import FAST, LABELS, make_examples, make_stand_in
 
@@ -64,7 +65,10 @@ def test_training_in_4_bits_does_not_hang_on_the_kind_of_cpu(newest_cpu, tmp_pat
     monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: newest_cpu)
     folder = make_stand_in("llama", tmp_path, width=64)
     tokenizer = load_tokenizer(folder)
-    model = attach_lora(load_classifier(folder, tokenizer, 3, "float32", 64, "4bit"), 4, 8.0, 0.0, False)
+    model = attach_lora(
+        load_classifier(folder, tokenizer, LABELS, "float32", 64, "4bit"),
+        FinetuneConfig(rank=4, alpha=8.0, dropout=0.0),
+    )
     batch = pad_batch([[0, 9, 8, 1], [0, 7, 1]], 2)
     with torch.no_grad():
         validated = model.eval()(**batch).logits
@@ -78,7 +82,7 @@ def test_training_in_4_bits_does_not_hang_on_the_kind_of_cpu(newest_cpu, tmp_pat
 
 def test_sharded_and_quantized_is_refused(tmp_path):
     folder = make_stand_in("llama", tmp_path)
-    model = load_classifier(folder, load_tokenizer(folder), 3, "bfloat16", 64, "4bit")
+    model = load_classifier(folder, load_tokenizer(folder), LABELS, "bfloat16", 64, "4bit").model
     with pytest.raises(UserError, match=r"QDLLM_SHARD must be 0 for a base with base.quantization"):
         shard_model(model, torch.device("cpu"))
 
@@ -87,4 +91,4 @@ def test_without_bitsandbytes_the_install_line_is_given(tmp_path, monkeypatch):
     monkeypatch.setattr(quantization, "find_spec", lambda name: None)
     folder = make_stand_in("llama", tmp_path)
     with pytest.raises(UserError, match=r"base.quantization 8bit needs bitsandbytes: pip install 'qdllm\[quantize\]'"):
-        load_classifier(folder, load_tokenizer(folder), 3, "bfloat16", 64, "8bit")
+        load_classifier(folder, load_tokenizer(folder), LABELS, "bfloat16", 64, "8bit")

@@ -7,27 +7,23 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 import torch
-from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.base.checkpoints import make_base
-from teacher_cache.teacher.batches import pad_batch
 from teacher_cache.teacher.capture.answering import load_teacher
-from teacher_cache.teacher.classifier import load_classifier
 from teacher_cache.teacher.finetune.adapter import finetune
 from teacher_cache.teacher.teacher_config import HubBase
-from teacher_cache.teacher.tokenization import load_tokenizer
 from tests.teacher_cache.teacher.conftest import FAST, LABELS, make_examples, make_stand_in
 
 EXAMPLES = make_examples(240)
 
 
-@pytest.fixture(scope="module", params=["bloom", "opt", "llama"])
-def tuned(request, tmp_path_factory):
-    """A stand-in checkpoint, its base and an adapter, all made the way of a hub model."""
-    root = tmp_path_factory.mktemp(request.param)
-    make_stand_in(request.param, root / "model")
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """A stand-in checkpoint, its base and an adapter, all made the way of a hub model; test_families.py has others."""
+    root = tmp_path_factory.mktemp("llama")
+    make_stand_in("llama", root / "model")
     for name in ("base", "adapter"):
         (root / name).mkdir()
     make_base(HubBase("hub", str(root / "model"), dtype="float32"), [], 0, root / "base")
@@ -37,22 +33,6 @@ def tuned(request, tmp_path_factory):
 
 def texts_of(split):
     return EXAMPLES.filter(pc.equal(EXAMPLES["split"].cast("string"), split))
-
-
-def test_merged_equals_unmerged(tuned):
-    """The base with peft's separate matrices is the reference; merging may cost rounding only."""
-    teacher = load_teacher(tuned / "base", tuned / "adapter", "float32")
-    tokens = teacher.tokenize(texts_of("test")["text"].to_pylist())
-    tokenizer = load_tokenizer(tuned / "model")
-    plain = load_classifier(tuned / "model", tokenizer, len(LABELS), "float32", 64)
-    with pytest.warns(FutureWarning, match="is_gradient_checkpointing"):  # peft 0.21 on transformers 5
-        unmerged = PeftModel.from_pretrained(plain, tuned / "adapter").eval()
-    with torch.inference_mode():
-        expected = unmerged(**pad_batch(tokens, tokenizer.pad_token_id)).logits.numpy()
-    found = teacher.logits(tokens)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert not any("lora" in name for name, _ in teacher.model.named_parameters())
 
 
 def test_reloaded_it_scores_what_fine_tuning_saw(tuned):

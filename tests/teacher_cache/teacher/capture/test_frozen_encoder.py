@@ -10,6 +10,7 @@ from student_jax.data.features import fit_embedder, load_embedder
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.base.local_model import train_tokenizer
 from teacher_cache.teacher.capture.frozen_encoder import load_encoder
+from tests.teacher_cache.teacher.families import make_checkpoint
 
 TEXTS = ["the old otter", "a hammer and a wrench near the quiet fog again today", "no"]
 
@@ -46,6 +47,18 @@ def test_vectors_are_means_over_the_texts_own_tokens(checkpoint):
 
 def test_texts_longer_than_the_models_positions_are_cut(checkpoint):
     assert np.isfinite(load_encoder(str(checkpoint), None, 256).encode(["otter " * 100])).all()
+
+
+@pytest.mark.parametrize("family", ["roberta", "opt", "bart"])
+def test_encoders_of_other_kinds_take_as_many_tokens_as_they_have_positions(family, tmp_path):
+    """RoBERTa's table has three positions more than it can tell; the states of this OPT are narrower at its end."""
+    encoder = load_encoder(str(make_checkpoint(family, tmp_path)), None, 256)
+    assert encoder.max_length == 64
+    vectors = encoder.encode(["fog", "otter " * 200])
+    assert np.isfinite(vectors).all()
+    assert vectors.shape == (2, 16 if family == "opt" else 32)
+    np.testing.assert_allclose(encoder.encode(["fog"]), vectors[:1], atol=1e-5)
+    assert encoder.encode([]).shape == (0, vectors.shape[1])
 
 
 def test_students_features_from_an_encoder(checkpoint, tmp_path):
