@@ -63,7 +63,7 @@ def load_classifier(
             "device_map": {"": find_device()},
         }
     try:
-        config = AutoConfig.from_pretrained(checkpoint)
+        config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
         text, names = config.get_text_config(), dict(config.id2label or {})
         config.num_labels = len(labels)
         if not hasattr(text, "vocab_size"):

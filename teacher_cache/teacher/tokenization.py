@@ -29,9 +29,15 @@ def load_tokenizer(checkpoint: Path) -> Any:
     # tokenizer.json says all by itself; the classes that AutoTokenizer picks by model type rebuild parts of it.
     loader = PreTrainedTokenizerFast if (checkpoint / "tokenizer.json").is_file() else AutoTokenizer
     try:
-        tokenizer = loader.from_pretrained(checkpoint, padding_side="right", truncation_side="right")
+        tokenizer = loader.from_pretrained(
+            checkpoint, padding_side="right", truncation_side="right", trust_remote_code=False
+        )
     except (OSError, ValueError, KeyError, ImportError, TypeError, AttributeError) as error:
-        raise UserError(f"{checkpoint}: tokenizer cannot be loaded: {first_line(error)}") from None
+        cure = "" if loader is PreTrainedTokenizerFast else "; bring its tokenizer.json"
+        raise UserError(f"{checkpoint}: tokenizer cannot be loaded: {first_line(error)}{cure}") from None
+    # Of another kind's files transformers makes a tokenizer of special tokens alone, to which all words are one.
+    if not set(tokenizer.get_vocab()) - {token.content for token in tokenizer.added_tokens_decoder.values()}:
+        raise UserError(f"{checkpoint}: tokenizer must have words, got special tokens alone; bring its tokenizer.json")
     if tokenizer.pad_token is None or tokenizer.pad_token_id >= _count_embeddings(checkpoint):
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     if tokenizer.pad_token is None:

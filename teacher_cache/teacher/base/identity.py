@@ -44,6 +44,11 @@ def describe_checkpoint(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: config.json, safetensors weights or a tokenizer are missing, or a file of them cannot be read.
     """
+    if (folder / "adapter_config.json").exists():  # for which transformers would load the base that it names
+        raise UserError(
+            f"{folder}: must hold a whole model, got an adapter (adapter_config.json); merge it into its base "
+            "(merge_and_unload() of peft) and save that, with its tokenizer"
+        )
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         other = next((path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern)), "none")

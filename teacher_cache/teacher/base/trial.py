@@ -28,7 +28,7 @@ def try_checkpoint(checkpoint: Path, dtype: str) -> None:
     """
     method = json.loads((checkpoint / "config.json").read_text(encoding="utf-8")).get("quantization_config")
     if method:
-        name = method.get("quant_method", "some method")
+        name = method.get("quant_method", "some method") if isinstance(method, dict) else method
         raise UserError(
             f"{checkpoint}: weights must be whole numbers of floating point, got weights quantized by {name}; take the "
             "checkpoint that they were made of, and base.quantization for fewer bits"
@@ -41,6 +41,10 @@ def try_checkpoint(checkpoint: Path, dtype: str) -> None:
     if config.model_type in PADDED:
         raise UserError(
             f"{checkpoint}: a teacher's answer must not depend on padding, and that of {config.model_type} does"
+        )
+    if config.is_encoder_decoder and getattr(config, "decoder_start_token_id", None) is None:
+        raise UserError(
+            f"{checkpoint}: config.json must have a decoder_start_token_id, got none; take the base's own config.json"
         )
     if config.is_encoder_decoder and tokenize(tokenizer, ["a"], 8)[0].count(config.eos_token_id) != 1:
         raise UserError(

@@ -5,8 +5,9 @@ Imports: torch, transformers, peft.
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,10 @@ from teacher_cache.teacher.tokenization import encode, load_tokenizer
 
 @dataclass(frozen=True)
 class Teacher:
-    """A fine-tuned classifier in evaluation mode; `turns` where all processes share one (sharding.py)."""
+    """A fine-tuned classifier in evaluation mode; `turns` where all processes share one (sharding.py).
+
+    `counts` says how many `texts` it was given, and how many of these were `cut`.
+    """
 
     model: Any
     tokenizer: Any
@@ -36,10 +40,13 @@ class Teacher:
     prompt: str
     cut: str | None
     turns: Turns | None = None
+    counts: Counter[str] = field(default_factory=Counter)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, put into the prompt and cut to `max_length`."""
-        return encode(self.tokenizer, texts, self.max_length, self.prompt, self.cut)[0]
+        rows, cut = encode(self.tokenizer, texts, self.max_length, self.prompt, self.cut)
+        self.counts.update(texts=len(texts), cut=cut)
+        return rows
 
     def logits(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Logits[rows, classes] of one batch, padded on the right; not checked for NaN."""

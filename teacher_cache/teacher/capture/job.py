@@ -7,6 +7,7 @@ Parts are dealt to the processes, and a part is always computed from the same ba
 same bytes for one process and for many, for an interrupted run and for an undisturbed one.
 """
 
+import logging
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -34,6 +35,7 @@ from teacher_cache.teacher.teacher_config import CaptureConfig
 from teacher_cache.versions import read_version
 from teacher_cache.writer import Job, Staging, lock_job, remove_leftovers
 
+log = logging.getLogger(__name__)
 LIBRARIES = ("accelerate", "peft", "pyarrow", "tokenizers", "torch", "transformers")
 
 
@@ -112,6 +114,7 @@ def plan_job(request: Capture) -> Job:
             "adapter": hash_adapter(request.adapter),
             "prompt": record["prompt"],
             "max_length": record["max_length"],
+            **({"cut": record["cut"]} if "cut" in record else {}),
             "padding_side": "right",
             "merged": "quantization" not in record["base"],
             "dtype": request.config.dtype,
@@ -132,7 +135,7 @@ def _describe_hidden(request: Capture) -> dict[str, Any]:
     if not layers:
         return {}
     checkpoint, _ = find_base(request.base)
-    config = AutoConfig.from_pretrained(checkpoint).get_text_config()
+    config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False).get_text_config()
     if layers[-1] > config.num_hidden_layers:
         raise UserError(
             f"cache_teacher.hidden_layers must be from 0 to {config.num_hidden_layers}, the layers of the base, "
@@ -161,6 +164,9 @@ def compute_parts(request: Capture, staging: Staging, state: PartialState) -> No
     label = f"cache_teacher: {request.task}, {request.teacher}"
     for index in track(own, label, "part", state.is_main_process):
         staging.write_part(index, compute_part(request, teacher, staging.job, index))
+    if teacher.counts["cut"]:
+        cut, texts = teacher.counts["cut"], teacher.counts["texts"]
+        log.info("%s: %d of %d texts were cut to %d tokens", label, cut, texts, teacher.max_length)
     teacher.lend()
 
 

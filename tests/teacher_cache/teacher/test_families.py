@@ -5,6 +5,7 @@ These are the architectures that README and docs/teachers.md promise.
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from peft.utils import ModulesToSaveWrapper
+from transformers import AutoModelForSequenceClassification
 
+from teacher_cache.errors import UserError
 from teacher_cache.publish import publish_folder
 from teacher_cache.schema import EXAMPLES
 from teacher_cache.teacher.base.checkpoints import make_base
@@ -25,6 +28,7 @@ from teacher_cache.teacher.classifier import load_classifier
 from teacher_cache.teacher.finetune.adapter import finetune
 from teacher_cache.teacher.lora import restore_adapter
 from teacher_cache.teacher.teacher_config import CaptureConfig, FinetuneConfig, HubBase
+from teacher_cache.teacher.tokenization import load_tokenizer
 from tests.teacher_cache.teacher.conftest import FILLER, LABELS, WORDS, make_examples
 from tests.teacher_cache.teacher.families import FAMILIES, make_checkpoint
 
@@ -92,6 +96,53 @@ def test_a_family_goes_the_whole_way(family, examples, tmp_path):
     kept = {name for name, part in beside.base_model.model.named_modules() if isinstance(part, ModulesToSaveWrapper)}
     assert kept == whole
     assert set(json.loads((adapter / "adapter_config.json").read_text())["target_modules"]) == targets
+
+
+@pytest.mark.parametrize(
+    ("family", "names", "said"),
+    [("bert", LABELS[::-1], "taken over by these names"), ("roberta", ["no", "yes"], "a new one is trained for")],
+)
+def test_a_checkpoint_with_a_head_goes_the_whole_way(family, names, said, examples, tmp_path, caplog):
+    classes = {"num_labels": len(names), "id2label": dict(enumerate(names))}
+    model = make_checkpoint(family, tmp_path / "model", AutoModelForSequenceClassification, **classes)
+    with caplog.at_level("INFO"):
+        teach(model, tmp_path, examples)
+    assert f"finetune: the base's own head is for {', '.join(names)}: {said}" in caplog.text
+    request = Capture("easy", family, examples, tmp_path / "base", tmp_path / "adapter", CaptureConfig())
+    assert capture(request, tmp_path / "work", tmp_path / "cache").quality["test"]["accuracy"] >= 0.8
+
+
+def test_of_long_texts_with_a_prompt_the_text_is_cut_at_the_end_that_was_said(examples, tmp_path, caplog):
+    """What decides stands at the end of long texts, and the tokenizer's pad token has no embedding."""
+    model = make_checkpoint("llama", tmp_path / "model")
+    added = load_tokenizer(model)
+    added.add_special_tokens({"pad_token": "[PAD]"})
+    added.save_pretrained(model)
+    table = pq.read_table(examples)
+    texts = [f"{'the old and ' * 12}{text}" for text in table["text"].to_pylist()]
+    table = table.set_column(table.column_names.index("text"), "text", pa.array(texts)).cast(EXAMPLES)
+    pq.write_table(table, tmp_path / "examples.parquet")
+    config = replace(QUICK, prompt="{text} The mood is", cut="start", max_length=40)
+    with caplog.at_level("INFO"):
+        teach(model, tmp_path, tmp_path / "examples.parquet", config)
+    assert "finetune: 90 of 90 texts of train were cut to 40 tokens" in caplog.text
+    adapter = tmp_path / "adapter"
+    request = Capture("easy", "llama", tmp_path / "examples.parquet", tmp_path / "base", adapter, CaptureConfig())
+    with caplog.at_level("INFO"):
+        manifest = capture(request, tmp_path / "work", tmp_path / "cache")
+    assert "cache_teacher: easy, llama: 150 of 150 texts were cut to 40 tokens" in caplog.text
+    assert manifest.identity["cut"] == "start"
+    assert manifest.quality["test"]["accuracy"] >= 0.8
+
+
+def test_states_of_a_layer_of_another_width_are_refused_before_anything_is_computed(examples, tmp_path):
+    """As of the OPT of 350 million parameters."""
+    model = make_checkpoint("opt", tmp_path / "model")
+    teach(model, tmp_path, examples, replace(QUICK, epochs=1))
+    config = CaptureConfig(hidden_layers=(1, 2))
+    request = Capture("easy", "opt", examples, tmp_path / "base", tmp_path / "adapter", config)
+    with pytest.raises(UserError, match=r"hidden_layers must be < 2 for this base, whose last layer is 16 wide where"):
+        capture(request, tmp_path / "work", tmp_path / "cache")
 
 
 def test_the_documentation_lists_these_families_and_no_other():

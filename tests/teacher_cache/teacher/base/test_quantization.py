@@ -26,15 +26,16 @@ from teacher_cache.teacher.sharding import shard_model
 from teacher_cache.teacher.teacher_config import CaptureConfig, FinetuneConfig, HubBase
 from teacher_cache.teacher.tokenization import load_tokenizer
 from tests.teacher_cache.teacher.conftest import FAST, LABELS, make_examples, make_stand_in
+from tests.teacher_cache.teacher.families import FAMILIES, make_checkpoint
 
 
-@pytest.mark.parametrize(("architecture", "bits"), [("bloom", "8bit"), ("opt", "4bit"), ("llama", "8bit")])
+@pytest.mark.parametrize(("architecture", "bits"), [("bert", "8bit"), ("opt", "4bit"), ("llama", "8bit")])
 def test_a_base_in_fewer_bits_goes_the_whole_way(architecture, bits, tmp_path, monkeypatch):
     # So that every CPU is put to the test that those with AVX-512-BF16 are.
     monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: True)
     examples = make_examples(60)
     pq.write_table(examples, tmp_path / "examples.parquet")
-    model = make_stand_in(architecture, tmp_path / "model")
+    model = make_checkpoint(architecture, tmp_path / "model")
     base, adapter = tmp_path / "base", tmp_path / "adapter"
     with publish_folder(base) as folder:
         make_base(HubBase("hub", str(model), dtype="bfloat16", quantization=bits), [], 0, folder)
@@ -54,6 +55,8 @@ def test_a_base_in_fewer_bits_goes_the_whole_way(architecture, bits, tmp_path, m
     assert spot_check_cache(tmp_path / "cache", examples, base, adapter, 8)["rows"] == 8
     teacher = load_teacher(base, adapter, "bfloat16")
     held = {type(module).__name__ for module in teacher.model.modules()}
+    whole = {name for name, part in teacher.model.base_model.model.named_modules() if hasattr(part, "original_module")}
+    assert whole == FAMILIES[architecture][3]  # BERT's pooler, too, which is trained
     assert ("Linear8bitLt" if bits == "8bit" else "Linear4bit") in held
     record = json.loads((adapter / "finetune.json").read_text())
     assert manifest.quality["validation"]["nll"] == pytest.approx(record["metrics"]["validation"]["nll"], abs=0.02)

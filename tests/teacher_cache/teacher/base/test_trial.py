@@ -64,6 +64,9 @@ def test_answers_that_depend_on_padding(tmp_path):
 def test_an_encoder_decoder_whose_tokenizer_does_not_end_its_texts(tmp_path):
     folder = make_checkpoint("bart", tmp_path)
     try_checkpoint(folder, "bfloat16")
+    edit_config(folder, decoder_start_token_id=None)
+    refuse(folder, "config.json must have a decoder_start_token_id, got none")
+    edit_config(folder, decoder_start_token_id=1)
     content = json.loads((folder / "tokenizer.json").read_text())
     (folder / "tokenizer.json").write_text(json.dumps(content | {"post_processor": None}))
     refuse(folder, "must end every text with the end token, which a classifier of bart reads")
@@ -73,6 +76,33 @@ def test_weights_that_somebody_has_quantized(tmp_path):
     folder = make_checkpoint("llama", tmp_path)
     edit_config(folder, quantization_config={"quant_method": "gptq", "bits": 4})
     refuse(folder, "got weights quantized by gptq; take the checkpoint that they were made of, and base.quantization")
+
+
+def test_a_tokenizer_of_another_kinds_files(tmp_path):
+    """Of BERT's class, which reads vocab.txt: transformers makes one that knows no word."""
+    folder = make_checkpoint("bert", tmp_path)
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+    (folder / "spiece.model").write_bytes(b"words")
+    refuse(folder, "tokenizer must have words, got special tokens alone; bring its tokenizer.json")
+    (folder / "spiece.model").rename(folder / "tokenizer.model")
+    edit_config(folder, model_type="llama")
+    refuse(folder, "tokenizer cannot be loaded: .*; bring its tokenizer.json")
+
+
+def test_an_adapter_in_place_of_a_model(tmp_path):
+    folder = make_checkpoint("llama", tmp_path / "model")
+    (folder / "adapter_config.json").write_text("{}")
+    (tmp_path / "base").mkdir()
+    with pytest.raises(UserError, match=r"must hold a whole model, got an adapter .*; merge it into its base"):
+        make_base(HubBase("hub", str(folder)), [], 0, tmp_path / "base")
+
+
+def test_code_of_its_own_is_neither_run_nor_asked_about(tmp_path, monkeypatch):
+    folder = make_checkpoint("llama", tmp_path)
+    edit_config(folder, model_type="theirs", auto_map={"AutoConfig": "theirs.Config"})
+    monkeypatch.setattr("builtins.input", lambda question: pytest.fail(question))
+    refuse(folder, "cannot be loaded as a classifier: .*contains custom code")
 
 
 def test_a_model_of_pictures(tmp_path):
