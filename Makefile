@@ -6,7 +6,7 @@ BOUNDS := .venv-bounds
 INSTALLED := $(VENV)/installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro student test bounds faults bench lint report
+.PHONY: repro student test bounds faults bench gpu gpu-bundle lint report
 
 repro: $(VENV)/installed-pipeline  ## run the whole pipeline on what params.yaml says
 	qdllm doctor --lock
@@ -43,6 +43,12 @@ bench: $(INSTALLED) $(PEERS)/installed  ## time the student and the capture agai
 	python -m tests.benchmarks.bench_stream
 	python -m tests.benchmarks.bench_capture $(if $(TEXT),--text $(TEXT))
 	python -m tests.benchmarks.bench_serve
+
+gpu:  ## measure student and teacher on an NVIDIA GPU, in seven minutes, with what $(PYTHON) has; installs nothing
+	$(PYTHON) -m tests.gpu.run_gpu
+
+gpu-bundle:  ## pack what a machine with a GPU and no network lacks, for `make gpu` there
+	$(PYTHON) -m tests.gpu.make_bundle
 
 $(INSTALLED): EXTRAS := all
 $(VENV)/installed-pipeline: EXTRAS := teacher,serve,plots

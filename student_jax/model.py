@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple, TypeAlias, cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -143,8 +144,8 @@ def draw_affine(inputs: int, outputs: int, scale: float, dtype: np.dtype, genera
 
 
 def apply_affine(affine: Affine, inputs: Float[Array, "rows inputs"]) -> Float[Array, "rows outputs"]:
-    """Inputs @ weight + bias."""
-    return inputs @ affine.weight + affine.bias[None]
+    """Inputs @ weight + bias, in full float32 on a GPU as well."""
+    return jnp.matmul(inputs, affine.weight, precision="highest") + affine.bias[None]
 
 
 def convert_floats(array: np.ndarray, precision: str) -> np.ndarray:

@@ -24,7 +24,7 @@ from student_jax.circuit.layers import Angles
 from student_jax.circuit.lightcone import find_light_cone, mask_angles
 from student_jax.circuit.notation import index_bits, measured_wires, neighbours
 from student_jax.config import CircuitConfig
-from student_jax.engines.fused_evolution import build_evolve
+from student_jax.engines.fused_evolution import PRECISION, build_evolve
 from student_jax.engines.fused_matrices import build_factors, group_sizes
 from student_jax.engines.interface import Engine, check_shapes, require_precision
 from teacher_cache.errors import UserError
@@ -67,10 +67,11 @@ def build_fused(circuit: CircuitConfig, classes: int, precision: str) -> Engine:
         check_shapes(circuit, z, angles)
         live = sum_rotations(circuit, mask_angles(cone, Angles(*(angle.astype(dtype) for angle in angles))))
         ry, rzz, rz = live.ry[:, :qubits, 0], live.rzz[:, : len(pairs)], live.rz[:, :qubits, 0]
-        state = build_state(z[:, :qubits].astype(dtype), ry[0])
-        if circuit.layers > 1:
-            state = evolve(state, factors(ry[1:], rzz[:-1], rz[:-1]))
-        return read(state)
+        with jax.default_matmul_precision(PRECISION):
+            state = build_state(z[:, :qubits].astype(dtype), ry[0])
+            if circuit.layers > 1:
+                state = evolve(state, factors(ry[1:], rzz[:-1], rz[:-1]))
+            return read(state)
 
     return run
 

@@ -1,0 +1,70 @@
+"""The run on a GPU, in its sizes for a CPU: every part runs with what a bare machine has, and says what it lacks."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+BLOCKED = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("datasets", "dvc", "pennylane"):
+            raise ModuleNotFoundError(f"{name} is blocked", name=name)
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gpu")
+    (folder / "sitecustomize.py").write_text(BLOCKED)
+    environment = {**os.environ, "PYTHONPATH": str(folder), "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-m", "tests.gpu.run_gpu", "--tiny", "--seconds", "900", "--bundle", str(folder)]
+    command += ["--output", str(folder / "gpu.json"), "--only", "simulator", "llms", "lightning", "resume"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads((folder / "gpu.json").read_text()), done.stdout
+
+
+def rows_of(report, part):
+    return {row["case"]: row for row in report[0]["parts"][part]["rows"]}
+
+
+def test_what_is_missing_is_said_first(report):
+    assert report[0]["versions"]["pennylane-lightning-gpu"] == "missing"
+    assert report[1].index("pennylane-lightning-gpu: missing") < report[1].index("simulator:")
+
+
+def test_fused_agrees_and_is_timed(report):
+    rows = rows_of(report, "simulator")
+    assert rows["fused against the CPU, linear, ring"]["largest_difference"] < 1e-5
+    assert rows["fused, batch 8"]["ms"] > 0
+    assert rows["fused in TF32, batch 8"]["largest_difference"] < 1e-5  # a CPU knows no TF32
+    assert rows["scan, batch 4, seeds 5"]["ms_per_step"] > 0
+
+
+def test_lightning_says_why_it_is_left_out(report):
+    rows = rows_of(report, "lightning")
+    assert "pennylane" in rows["lightning.gpu"]["skipped"]
+    assert rows["qubits 3, batch 64"]["fused"] > 0
+
+
+def test_teachers_are_tuned_and_captured_alike_by_all_ways(report):
+    rows = rows_of(report, "llms")
+    assert not [row for row in rows.values() if "failed" in row]
+    for name in ("bloomz-1b1", "llama3-8b"):
+        assert rows[f"{name}: fine-tuning, 8 texts at once"]["tokens_per_second"] > 0
+        ways = [row for case, row in rows.items() if case.startswith(f"{name}: ") and "rows_per_second" in row]
+        assert len(ways) == 3
+        assert max(row["largest_difference"] for row in ways) < 0.05
+
+
+def test_killed_capture_goes_on_to_the_same_bytes(report):
+    rows = rows_of(report, "resume")
+    assert not rows["killed"]["published"]
+    assert rows["killed"]["parts_there"] < rows["resumed"]["parts"]
+    assert rows["resumed"]["same_bytes"]
+    assert rows["spot check"]["rows"] == 64
