@@ -28,14 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from scipy.special import softmax
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    DataCollatorWithPadding,
-    TextClassificationPipeline,
-    Trainer,
-    TrainingArguments,
-)
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from teacher_cache.publish import publish_folder
 from teacher_cache.reader import open_cache
@@ -96,6 +89,8 @@ def make_teacher(width: int, examples: pa.Table, folder: Path) -> None:
 
 def build_calls(teacher: Teacher, texts: Sequence[str], folder: Path) -> dict[str, Callable[[], np.ndarray]]:
     """Each way to get the logits of `texts`, in their order."""
+    from transformers import DataCollatorWithPadding, TextClassificationPipeline, Trainer, TrainingArguments
+
     model, tokenizer = teacher.model, teacher.tokenizer
     config = CaptureConfig(rows_per_part=1024)
     request = Capture("bench", "llama", folder / "examples.parquet", folder / "base", folder / "adapter", config)

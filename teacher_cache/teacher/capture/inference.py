@@ -1,7 +1,7 @@
 """Rows of examples.parquet -> the teacher's logits, probabilities and hidden states.
 
-In: a Parquet file of examples, a loaded Teacher.  Out: read_rows(), compute_answers(), compute_logits(), softmax(),
-require_finite(), to_matrix().  Imports: pyarrow, NumPy.
+In: a Parquet file of examples, a loaded Teacher.  Out: read_rows(), compute_answers(), answer_batches(),
+compute_logits(), softmax(), require_finite(), to_matrix().  Imports: pyarrow, NumPy.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from teacher_cache.errors import UserError
-from teacher_cache.teacher.batches import plan_batches
+from teacher_cache.teacher.batches import Rows, plan_batches
 from teacher_cache.teacher.capture.answering import Teacher
 
 # Texts are short or long: a batch and a buffer of the file hold some tens of megabytes of them at most.
@@ -46,11 +46,18 @@ def compute_answers(
     """
     tokens = teacher.tokenize(texts)
     batches = plan_batches([len(row) for row in tokens], tokens_per_batch)
-    answers = [teacher.answer([tokens[row] for row in rows], layers) for rows in batches]
+    logits, hidden = answer_batches(teacher, tokens, batches, layers)
     places = np.argsort(np.concatenate(batches))
-    logits = np.concatenate([logits for logits, _ in answers])[places]
+    return logits[places], None if hidden is None else hidden[places]
+
+
+def answer_batches(
+    teacher: Teacher, tokens: Sequence[Sequence[int]], batches: Sequence[Rows], layers: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Logits and hidden states of the rows of `batches`, in the order of the batches, as `compute_answers` has them."""
+    answers = [teacher.answer([tokens[row] for row in rows], layers) for rows in batches]
     hidden = [states for _, states in answers if states is not None]
-    return logits, np.concatenate(hidden)[places] if hidden else None
+    return np.concatenate([logits for logits, _ in answers]), np.concatenate(hidden) if hidden else None
 
 
 def compute_logits(teacher: Teacher, texts: Sequence[str], tokens_per_batch: int) -> np.ndarray:

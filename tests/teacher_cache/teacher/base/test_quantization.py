@@ -52,7 +52,7 @@ def test_a_base_in_fewer_bits_goes_the_whole_way(architecture, bits, tmp_path, m
     assert manifest.identity["merged"] is False
     assert manifest.identity["base"]["quantization"] == bits
     assert open_cache(tmp_path / "cache", {}).read().hidden.shape == (60, 32)
-    assert spot_check_cache(tmp_path / "cache", examples, base, adapter, 8)["rows"] == 8
+    assert spot_check_cache(tmp_path / "cache", examples, base, adapter, 8)["rows"] >= 8
     teacher = load_teacher(base, adapter, "bfloat16")
     held = {type(module).__name__ for module in teacher.model.modules()}
     whole = {name for name, part in teacher.model.base_model.model.named_modules() if hasattr(part, "original_module")}

@@ -179,7 +179,7 @@ def test_logits_come_back_in_the_order_of_the_texts(request_):
 def test_a_spot_check_computes_rows_again(request_, undisturbed):
     examples = pq.read_table(request_.examples)
     found = spot_check_cache(undisturbed, examples, request_.base, request_.adapter, 8)
-    assert found["rows"] == 8
+    assert found["rows"] >= 8
     assert found["largest_difference"] < 1e-5
     backwards = examples.take(np.arange(ROWS)[::-1])
     with pytest.raises(UserError, match=r"computed again, logits must be the cached ones within 0\.0001"):
@@ -230,7 +230,7 @@ def test_hidden_states_are_verified_and_spot_checked(with_hidden, undisturbed, t
     examples = pq.read_table(request.examples)
     assert verify_cache(folder, examples)["hidden"] == "ok"
     assert "hidden" not in verify_cache(undisturbed, examples)
-    assert spot_check_cache(folder, examples, request.base, request.adapter, 8)["rows"] == 8
+    assert spot_check_cache(folder, examples, request.base, request.adapter, 8)["rows"] >= 8
     shutil.copytree(folder, tmp_path / "forged")
     part = tmp_path / "forged" / "part-00000.parquet"
     table = pq.read_table(part)
