@@ -88,8 +88,8 @@ def switch_profile(content: Any, name: str, path: Path) -> list[str]:
     """Go from the profile that `content` names to `name`, in place; lists are values, replaced whole.
 
     Returns:
-        A line for each value of the user's: kept, where the profile before had set another one; set aside, where this
-        one needs another; or put back.
+        A line for each key that is new, and each value of the user's: kept, where the profile before had set another
+        one; set aside, where this one needs another; or put back.
 
     Raises:
         UserError: `content` names no profile of ours, or lacks a key that one of the two sets.
@@ -106,6 +106,12 @@ def switch_profile(content: Any, name: str, path: Path) -> list[str]:
     for key in {**before, **after}:
         block, last, place = find_block(content, key, path), key[-1], ".".join(key)
         base, target = before.get(key, shipped[key]), after.get(key, shipped[key])
+        if last not in block:  # a project of version 0.1, which knew fewer
+            block[last] = target
+            if (own := (*key[:-2], last)) in shipped and key[-2] == "grid":  # which must hold the key's own value
+                find_block(content, own, path).setdefault(last, shipped[own])
+            said.append(f"added: {place} {target}; there was none")
+            continue
         if block[last] not in (base, target) and key in before:
             instead = f", and {aside.pop(place)} was set aside" if place in aside else ""
             said.append(f"kept: {place} {block[last]}, which is yours; of profile {name} it is {target}{instead}")
@@ -118,11 +124,23 @@ def switch_profile(content: Any, name: str, path: Path) -> list[str]:
             said.append(f"set aside: {place} {block[last]}, which is yours; of profile {name} it is {target}")
         if block[last] != target:
             block[last] = target
+    said += define_comparators(content, shipped, path)
     content["profile"] = name
     content.pop("set_aside", None)
     if aside:
         content["set_aside"] = aside
     return said
+
+
+def define_comparators(content: Any, shipped: dict[tuple[str, ...], Any], path: Path) -> list[str]:
+    """Give each active comparator that has no block the one that ships; a line for each."""
+    blocks = content.get("comparator", {})
+    new = [name for key in ("comparators", "text_comparators") for name in content.get(key, []) if name not in blocks]
+    for name in new:
+        content.setdefault("comparator", {})[name] = {}
+        for key in (key for key in shipped if key[:2] == ("comparator", name)):
+            find_block(content, key, path)[key[-1]] = shipped[key]
+    return [f"added: comparator.{name}; there was none" for name in new]
 
 
 def read_leaves(name: str) -> dict[tuple[str, ...], Any]:
@@ -142,19 +160,21 @@ def read_leaves(name: str) -> dict[tuple[str, ...], Any]:
 
 
 def find_block(content: Any, key: tuple[str, ...], path: Path) -> Any:
-    """The mapping of `content` that holds the last level of `key`.
+    """The mapping of `content` in which the last level of `key` is, or goes; a comparator's block and a grid are made.
 
     Raises:
-        UserError: there is none, so that the profile could not be undone.
+        UserError: there is none.
     """
-    for depth, level in enumerate(key):
-        if not isinstance(content, dict) or level not in content:
-            place = ".".join(key[: depth + 1])
+    for depth, level in enumerate(key[:-1], 1):
+        if isinstance(content, dict) and level not in content and (key[0] == "comparator" or level == "grid"):
+            content[level] = {}
+        if not isinstance(content, dict) or not isinstance(content.get(level), dict):
+            place = ".".join(key[:depth])
             raise UserError(
                 f"{path}: {place} must be there for this profile; take it from the params.yaml that shipped"
             )
-        block, content = content, content[level]
-    return block
+        content = content[level]
+    return content
 
 
 def point_to_files(content: Any, folder: Path | None) -> None:
