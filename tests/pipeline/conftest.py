@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 
 from tests.pipeline.browser import Browser
+from tests.pipeline.forks import lend_forks
 
 ROOT = Path(__file__).parents[2]
 COPIED = (
@@ -36,15 +37,15 @@ def list_run(output: str) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Checkout:
-    """A working copy of the project and the environment in which its commands run."""
+    """A working copy of the project and the environment in which its commands run, `forked` or as a user's do."""
 
     folder: Path
     environment: Mapping[str, str]
+    forked: bool = True
 
     def call(self, *command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
-        )
+        environment = lend_forks(self.environment) if self.forked else self.environment
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
 
     def run(self, *command: str) -> str:
         result = self.call(*command)
@@ -92,7 +93,7 @@ class Checkout:
 def project(tmp_path_factory, worker_id) -> Checkout:
     """A copy of the project after `qdllm profile smoke` and `dvc repro`; leave it as you found it.
 
-    Of several workers one makes it, and each has a copy of its own.
+    Of several workers one makes it, in processes as a user's, and each has a copy of its own.
     """
     checkout = Checkout(tmp_path_factory.mktemp("project") / "project", ENVIRONMENT)
     shared = tmp_path_factory.getbasetemp() / "made"
@@ -101,7 +102,7 @@ def project(tmp_path_factory, worker_id) -> Checkout:
     with FileLock(f"{shared}.lock"):
         if not shared.exists():
             making = shared.with_name("making")
-            make_project(Checkout(making, ENVIRONMENT))
+            make_project(Checkout(making, ENVIRONMENT, forked=False))
             making.rename(shared)
     shutil.copytree(shared, checkout.folder, symlinks=True)
     return checkout

@@ -6,6 +6,8 @@ import textwrap
 
 import pytest
 
+from tests.pipeline.forks import SHARED
+
 BLOCKED = ("accelerate", "peft", "torch", "transformers")
 
 
@@ -24,7 +26,9 @@ def without_torch(tmp_path_factory) -> str:
         sys.meta_path.insert(0, Hidden())
     """
     (folder / "sitecustomize.py").write_text(textwrap.dedent(source))
-    return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    SHARED.add(path)
+    return path
 
 
 @pytest.fixture(scope="session")
