@@ -9,6 +9,7 @@ starts, and `qdllm plan`, `qdllm doctor` and `make repro` put the copy back wher
 import logging
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,13 @@ def keep_copy() -> None:
             COPY.unlink(missing_ok=True)
             return
         state = _read_state(LOCK)
-        if not COPY.parents[1].is_dir() or (COPY.exists() and state == _read_state(COPY)):
+        if COPY.exists() and state == _read_state(COPY):
             return
         content = LOCK.read_bytes()
         if damage := describe_damage(content, COPY.read_bytes() if COPY.exists() else b""):
             logger.warning("dvc.lock %s; `qdllm doctor --lock` restores it", damage)
             return
-        with publish_file(COPY) as temporary:
-            temporary.write_bytes(content)
-        _set_times(COPY, state)
+        _write_copy(content, state)
     except OSError:
         return  # no stage fails for want of a copy: the disk may be full
 
@@ -47,9 +46,12 @@ def restore() -> str:
     """Put the copy in the place of a damaged dvc.lock; what was found and done in one line, empty where all is well."""
     if not LOCK.exists() or (COPY.exists() and _read_state(LOCK) == _read_state(COPY)):
         return ""
+    state = _read_state(LOCK)
     content, copy = LOCK.read_bytes(), COPY.read_bytes() if COPY.exists() else b""
     damage = describe_damage(content, copy)
     if not damage:
+        with suppress(OSError):
+            _write_copy(content, state)  # so that the next look need not read both again
         return ""
     if not copy:
         return f"dvc.lock {damage}; there is no copy of it: take Git's (git checkout {LOCK}), or go on with `dvc repro`"
@@ -60,6 +62,13 @@ def restore() -> str:
             temporary.write_bytes(copy)
     _set_times(LOCK, _read_state(COPY))
     return f"dvc.lock {damage}; restored from the copy that the last stage made when it started"
+
+
+def _write_copy(content: bytes, state: tuple[int, int]) -> None:
+    if COPY.parents[1].is_dir():  # .dvc/tmp
+        with publish_file(COPY) as temporary:
+            temporary.write_bytes(content)
+        _set_times(COPY, state)
 
 
 def describe_damage(content: bytes, copy: bytes) -> str:

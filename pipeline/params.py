@@ -11,6 +11,8 @@ wrong type or a value out of range is an error that names the key, the rule and 
 import json
 import re
 from collections.abc import Iterable
+from copy import deepcopy
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -134,11 +136,17 @@ def read_yaml(path: Path) -> Any:
         UserError: the file is missing or not YAML.
     """
     try:
-        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        return deepcopy(_load_yaml(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise UserError(f"{path} must exist; run this from the project's root") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} must be YAML: {' '.join(str(error).split())}") from None
+
+
+@lru_cache(maxsize=4)
+def _load_yaml(text: str) -> Any:
+    """A command asks for block after block of the same file; reading YAML takes most of that time."""
+    return YAML(typ="safe").load(text)
 
 
 def parse(content: Any, kind: Any, key: str = "", path: Path = PARAMS) -> Any:

@@ -1,9 +1,14 @@
-"""Whatever holds for every test: the same examples on every run, one thread a process, types and shapes checked."""
+"""Whatever holds for every test: equal examples, one thread a process, types and shapes checked, interrupts heard."""
 
 import os
+import signal
+import sys
 from pathlib import Path
 
 from hypothesis import settings
+
+# Processes that are forked for a test find this package, and not another's of the same name.
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 # Test files run side by side, one on a core; before torch is imported, here or in a process that a test starts.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -13,6 +18,9 @@ os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 # What one test or stage has compiled no other compiles again, nor does the next run: most of the student's seconds.
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / "d" / "compiled")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+
+# A shell lets what it runs in the background ignore interrupts, and so would every process that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No example fails for being slow on a busy machine.
 settings.register_profile("repeatable", deadline=None, derandomize=True)

@@ -146,6 +146,8 @@ def _carry(
     # Of code that a stage depends on now nothing is known, and DVC takes the stage for stale.
     deps = {**inputs, **{dep["path"]: dep for dep in entry.get("deps", [])}}
     before = _nest(entry.get("params", {}).get(str(PARAMS), {}))
+    if "prepare" in before:
+        before["prepare"] = {"balance": True, **before["prepare"]}  # version 0.1's default
     values: dict[str, dict[str, Any]] = {}
     for file, keys in sorted(stage.params.items(), key=lambda item: (item[0] != str(PARAMS), item[0])):
         if Path(file).name == VERSIONS:

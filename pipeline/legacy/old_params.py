@@ -36,6 +36,10 @@ def carry_params(content: CommentedMap) -> list[str]:
     if features.get("engine") == "fused":  # the default; it knows no circuit of a file
         del features["engine"]
 
+    prepare = content.get("prepare")
+    balanced = isinstance(prepare, dict) and "balance" not in prepare
+    if balanced:
+        prepare["balance"] = True  # version 0.1's default, which is another now
     profile = next((PROFILES[task] for task in content["tasks"] if task in PROFILES), "default")
     _replace(content, "baselines", "text_comparators", _list(rivals))
     content.insert(list(content).index("text_comparators") + 1, "profile", profile)
@@ -53,6 +57,7 @@ def carry_params(content: CommentedMap) -> list[str]:
         f"evaluate.controls and evaluate.losses -> comparators: [{', '.join(controls)}]",
         *(f"baseline.{old} -> comparator.{new}" for old, new in RENAMED.items() if old in blocks),
         *(f"{name} left out: {GONE[name]}" for name in gone),
+        *(["prepare.balance: true, as version 0.1 had it where nothing was said"] if balanced else []),
         f"profile: {profile}, by the tasks",
         "baseline -> comparator; baseline.shared -> comparator.shared.texts",
         f"student's {', '.join(features) or 'defaults'} -> comparator.shared.features too, as controls had them",

@@ -105,6 +105,8 @@ def tokenize(tokenizer: Any, texts: Sequence[str], max_length: int) -> list[list
 
     Its files keep the length that it last cut to, and with that a local base its identity.
     """
+    if not texts:  # of which transformers makes an IndexError
+        return []
     rows = _call(tokenizer, texts, truncation=True, max_length=max_length)["input_ids"]
     return [tokens or [tokenizer.pad_token_id] for tokens in rows]
 

@@ -34,6 +34,7 @@ from teacher_cache.teacher.base.local_model import train_tokenizer
 from teacher_cache.teacher.batches import pad_batch, plan_batches
 from teacher_cache.teacher.capture.answering import Teacher
 from teacher_cache.teacher.capture.job import Capture, capture
+from teacher_cache.teacher.classifier import Classifier
 from teacher_cache.teacher.device import find_device
 from teacher_cache.teacher.finetune.adapter import finetune
 from teacher_cache.teacher.finetune.loop import Trainer
@@ -94,7 +95,7 @@ def on_the_card(config: Any, base: Path, dtype: str) -> Iterator[None]:
 
     def make_network(*_: Any, **__: Any) -> Any:
         with find_device():
-            return AutoModelForSequenceClassification.from_config(config, dtype=getattr(torch, dtype))
+            return Classifier(AutoModelForSequenceClassification.from_config(config, dtype=getattr(torch, dtype)))
 
     place = "teacher_cache.teacher.finetune.adapter."
     with ExitStack() as stack:
@@ -152,7 +153,7 @@ def measure_capture(
     """Rows a second of the capture, of a bare loop over its batches, and of transformers' pipeline, same network."""
     # As load_teacher() does after reading it: LoRA's product put into the weights, everything in one dtype.
     network = model.eval().merge_and_unload().to(torch.bfloat16)
-    teacher = Teacher(network, tokenizer, LABELS, sizes.length, "{text}")
+    teacher = Teacher(network, tokenizer, LABELS, sizes.length, "{text}", None)
     pq.write_table(examples, folder / "examples.parquet", row_group_size=1024)
     texts = examples["text"].to_pylist()
     expected = None

@@ -110,7 +110,7 @@ def test_make_hands_the_address_on_as_it_is(tmp_path):
     (tmp_path / "Makefile").write_text((root / "Makefile").read_text())
     line = describe_next(tmp_path, "/srv/a b's")[-1]
     assert line.split()[:2] == ["make", "student"]
-    dry = ["--dry-run", "--old-file", ".venv/installed-student"]
+    dry = ["--dry-run", "--no-print-directory", "--old-file", ".venv/installed-student"]
     done = subprocess.run(
         ["bash", "-c", f"{line} {' '.join(dry)}"], cwd=tmp_path, capture_output=True, text=True, check=True
     )

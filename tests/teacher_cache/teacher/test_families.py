@@ -79,7 +79,7 @@ def test_a_family_goes_the_whole_way(family, examples, tmp_path):
     request = Capture("easy", family, examples, base, adapter, CaptureConfig(hidden_layers=(0, 1)))
     quality = capture(request, tmp_path / "work", tmp_path / "cache").quality
     assert quality["test"]["accuracy"] >= 0.8  # of a teacher that the gate loaded from disk anew
-    assert spot_check_cache(tmp_path / "cache", table, base, adapter, 16)["rows"] == 16
+    assert spot_check_cache(tmp_path / "cache", table, base, adapter, 16)["rows"] >= 16
 
     merged = load_teacher(base, adapter, "float32")
     plain = load_classifier(model, merged.tokenizer, LABELS, "float32", 64)
