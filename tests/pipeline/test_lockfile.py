@@ -67,6 +67,14 @@ def test_a_new_outcome_that_was_cut_off_is_seen(folder):
         assert describe_damage(content.encode(), WHOLE.encode()), content[-80:]
 
 
+def test_what_was_found_whole_is_not_read_again(folder):
+    grown = WHOLE + write_entry("report@more", ["more"])
+    LOCK.write_text(grown)
+    assert restore() == ""
+    assert COPY.read_text() == grown
+    assert COPY.stat().st_mtime_ns == LOCK.stat().st_mtime_ns
+
+
 def test_what_was_meant_is_no_damage(folder):
     grown = WHOLE + write_entry("report@more", ["more"])
     assert describe_damage(grown.encode(), WHOLE.encode()) == ""
