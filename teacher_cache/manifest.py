@@ -8,21 +8,26 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from teacher_cache.errors import UserError
+from teacher_cache.schema import EXAMPLE_ID_BYTES
 from teacher_cache.sealed import fingerprint, read_sealed, write_sealed
 
-FORMAT = 1
+# Format 1 knew no pool: every row had a label, and every example a row.
+FORMAT, FORMATS = 2, (1, 2)
 MANIFEST = "manifest.json"
-# What a forged file can make a reader allocate: a manifest holds about 200 bytes a part; a part is bounded as it is on
-# disk and as it is in memory.
-MAX_MANIFEST_BYTES = 16 << 20
+# What a forged file can make a reader allocate: a manifest holds about 200 bytes a part and 39 an example that is left
+# out; a part is bounded as it is on disk and as it is in memory.
+MAX_LEFT_OUT = 1 << 20
+MAX_MANIFEST_BYTES = 64 << 20
 MAX_PART_BYTES = 1 << 30
 
+_EXAMPLE_ID = re.compile(rf"[0-9a-f]{{{2 * EXAMPLE_ID_BYTES}}}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -44,6 +49,8 @@ class Manifest:
     prompt, max length, padding, dtype, merging, batch geometry. `quality` maps a split to the teacher's accuracy,
     nll (nats), ece and mean entropy (nats). `versions` informs and is no part of the identity. `hidden` is the number
     of float16 values of hidden states per row, 0 for none; identity says of which layers, how wide, and how pooled.
+    `left_out` names the examples that have no row, by their ids in hex, in rising order: texts that a file has no
+    answer for.
     """
 
     format: int
@@ -57,12 +64,15 @@ class Manifest:
     quality: Mapping[str, Mapping[str, float]]
     versions: Mapping[str, str]
     parts: tuple[Part, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 over everything but `versions`: equal for equal numbers from an equal teacher."""
         content = asdict(self)
         del content["versions"]
+        if self.format == 1:
+            del content["left_out"]
         return fingerprint(content)
 
 
@@ -72,7 +82,7 @@ def part_name(index: int) -> str:
 
 
 def fingerprint_examples(batches: Iterable[pa.RecordBatch]) -> str:
-    """SHA-256 over the ordered ids, splits, labels and texts of `batches` (schema EXAMPLES), however they are cut."""
+    """SHA-256 over the ordered ids, splits, labels and texts of `batches` of examples, however they are cut."""
     digest = hashlib.sha256()
     for batch in batches:
         for row in zip(*(batch.column(name).to_pylist() for name in batch.schema.names), strict=True):
@@ -90,7 +100,7 @@ def hash_file(path: Path) -> str:
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
-    """Publish `manifest` in `folder`; this makes the folder a cache."""
+    """Publish `manifest`, of the present format, in `folder`; this makes the folder a cache."""
     write_sealed(folder / MANIFEST, asdict(manifest))
 
 
@@ -105,7 +115,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise UserError(
             f"{folder} is not a teacher cache: it has no {MANIFEST}; run `dvc repro cache_teacher` or `dvc pull`"
         )
-    return _parse(read_sealed(path, FORMAT, MAX_MANIFEST_BYTES), path)
+    return _parse(read_sealed(path, *FORMATS, limit=MAX_MANIFEST_BYTES), path)
 
 
 def require_identity(manifest: Manifest, expected: Mapping[str, Any], folder: Path) -> None:
@@ -135,7 +145,7 @@ def _parse(content: Mapping[str, Any], path: Path) -> Manifest:
         if not rule:
             raise UserError(f"{path}: {text}; the manifest was edited or damaged")
 
-    names = set(Manifest.__dataclass_fields__)
+    names = set(Manifest.__dataclass_fields__) - ({"left_out"} if content["format"] == 1 else set())
     require(set(content) == names, f"its keys must be {sorted(names)}")
     for name in ("rows", "rows_per_part"):
         require(_is_count(content[name]) and content[name] > 0, f"{name} must be a whole number > 0")
@@ -175,7 +185,22 @@ def _parse(content: Mapping[str, Any], path: Path) -> Manifest:
         )
         parts.append(Part(**part))
     require(sum(part.rows for part in parts) == content["rows"], "the parts' rows must add up to rows")
-    return Manifest(**{**content, "labels": tuple(labels), "parts": tuple(parts)})
+    left_out = content.get("left_out", [])
+    require(
+        _are_ids(left_out),
+        f"left_out must be at most {MAX_LEFT_OUT} different ids of {2 * EXAMPLE_ID_BYTES} hex digits in rising order",
+    )
+    lists = {"labels": tuple(labels), "parts": tuple(parts), "left_out": tuple(left_out)}
+    return Manifest(**{**content, **lists})
+
+
+def _are_ids(values: Any) -> bool:
+    """Whether `values` may be the examples without a row."""
+    if not isinstance(values, list) or len(values) > MAX_LEFT_OUT:
+        return False
+    if not all(isinstance(value, str) and _EXAMPLE_ID.fullmatch(value) for value in values):
+        return False
+    return all(one < other for one, other in pairwise(values))
 
 
 def _hidden_fits(content: Mapping[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """Checked reading of a teacher cache: no number leaves a part whose bytes are not the manifest's.
 
-In: a cache folder and what the reader expects of it.  Out: open_cache(), Cache, CacheRows.  Imports: pyarrow, NumPy.
+In: a cache folder and what the reader expects of it.  Out: open_cache(), Cache, CacheRows,
+ids_to_numpy(), labels_to_numpy().  Imports: pyarrow, NumPy.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import Manifest, Part, read_manifest, require_identity
-from teacher_cache.schema import EXAMPLE_ID_BYTES, SPLITS, cache_schema, require_schema
+from teacher_cache.schema import EXAMPLE_ID_BYTES, NO_LABEL, SPLITS, cache_schema, require_schema
 
 # Probabilities are rounded to float32 once, so a row's sum is off by at most a few 1e-8 a class.
 SUM_TOLERANCE = 1e-6
@@ -25,7 +26,8 @@ SUM_TOLERANCE = 1e-6
 class CacheRows:
     """Columns of a teacher cache, one row per example.
 
-    example_id: (rows,) 16-byte ids, dtype V16.  split: (rows,) int8, index into SPLITS.  label: (rows,) int32.
+    example_id: (rows,) 16-byte ids, dtype V16.  split: (rows,) int8, index into SPLITS.  label: (rows,) int32, NO_LABEL
+    in the pool.
     logits, probabilities: (rows, classes) float32.  hidden: (rows, values) float16 or None.
     """
 
@@ -43,6 +45,11 @@ class Cache:
 
     folder: Path
     manifest: Manifest
+
+    @property
+    def left_out(self) -> np.ndarray:
+        """The ids of the examples that have no row, dtype V16, in rising order."""
+        return np.frombuffer(bytes.fromhex("".join(self.manifest.left_out)), f"V{EXAMPLE_ID_BYTES}")
 
     def iter_parts(self) -> Iterator[CacheRows]:
         """Yield the parts in order, each verified; memory is one part's.
@@ -69,9 +76,13 @@ class Cache:
             column = chunks.pop(name)
             columns[name] = None if column[0] is None else np.concatenate(column)
         rows = CacheRows(**columns)
-        duplicates = len(rows.example_id) - len(np.unique(rows.example_id))
+        ids = np.unique(rows.example_id)
+        duplicates = len(rows.example_id) - len(ids)
         if duplicates:
             raise UserError(f"{self.folder}: every example must have one row, got {duplicates} more")
+        strays = len(np.intersect1d(self.left_out, ids, assume_unique=True))
+        if strays:
+            raise UserError(f"{self.folder}: an example of left_out must have no row, got {strays} with one")
         return rows
 
     def hidden_layer(self, rows: CacheRows, layer: int) -> np.ndarray:
@@ -94,7 +105,8 @@ class Cache:
         try:
             file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
             # Before anything of the file's own counts is allocated.
-            require_schema(file.schema_arrow, cache_schema(classes, self.manifest.hidden), path)
+            schema = cache_schema(classes, self.manifest.hidden, self.manifest.format)
+            require_schema(file.schema_arrow, schema, path)
             _require_rows(file.metadata.num_rows, part, path)
             table = file.read()
             _require_rows(table.num_rows, part, path)
@@ -149,15 +161,15 @@ def _require_rows(found: int, part: Part, path: Path) -> None:
 
 
 def _to_rows(table: pa.Table, classes: int, path: Path) -> CacheRows:
-    if any(column.null_count for column in table.columns):
-        raise UserError(f"{path} must have no nulls")
+    if any(table[name].null_count for name in table.column_names if name != "label"):
+        raise UserError(f"{path} must have no nulls but for labels of the pool")
     table = table.combine_chunks()
     matrix = {
         name: _matrix(table, name) for name in ("logits", "probabilities", "hidden") if name in table.schema.names
     }
-    label = table["label"].to_numpy()
-    if label.min() < 0 or label.max() >= classes:
-        raise UserError(f"{path}: labels must be from 0 to {classes - 1}, got {label.min()} to {label.max()}")
+    split = _splits(table["split"], path)
+    label = labels_to_numpy(table["label"])
+    _require_labels(label, split == SPLITS.index("pool"), classes, path)
     off = np.abs(matrix["probabilities"].sum(axis=1, dtype=np.float64) - 1).max()
     if not off <= SUM_TOLERANCE or not np.isfinite(matrix["logits"]).all():
         raise UserError(f"{path}: probabilities must add up to 1 within {SUM_TOLERANCE} and logits be finite")
@@ -165,7 +177,7 @@ def _to_rows(table: pa.Table, classes: int, path: Path) -> CacheRows:
         raise UserError(f"{path}: hidden states must be finite, got NaN or infinity")
     return CacheRows(
         example_id=ids_to_numpy(table["example_id"]),
-        split=_splits(table["split"], path),
+        split=split,
         label=label,
         logits=matrix["logits"],
         probabilities=matrix["probabilities"],
@@ -179,6 +191,20 @@ def ids_to_numpy(column: pa.ChunkedArray) -> np.ndarray:
     buffer = array.buffers()[1]
     ids = np.frombuffer(buffer, dtype=f"V{EXAMPLE_ID_BYTES}", count=len(array) + array.offset)
     return ids[array.offset :]
+
+
+def labels_to_numpy(column: pa.ChunkedArray) -> np.ndarray:
+    """Labels as a (rows,) array of int32, NO_LABEL where there is none."""
+    return column.fill_null(NO_LABEL).to_numpy()
+
+
+def _require_labels(label: np.ndarray, pool: np.ndarray, classes: int, path: Path) -> None:
+    if (label[pool] != NO_LABEL).any():
+        raise UserError(f"{path}: rows of the pool must have no label, got {int((label[pool] != NO_LABEL).sum())} with")
+    known = label[~pool]
+    if len(known) and (known.min() < 0 or known.max() >= classes):
+        low, high = ("none" if value == NO_LABEL else value for value in (known.min(), known.max()))
+        raise UserError(f"{path}: labels must be from 0 to {classes - 1}, got {low} to {high}")
 
 
 def _matrix(table: pa.Table, name: str) -> np.ndarray:

@@ -29,12 +29,12 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
     write_json(path, {**content, SEAL: fingerprint(content)})
 
 
-def read_sealed(path: Path, form: int, limit: int = MAX_BYTES) -> dict[str, Any]:
+def read_sealed(path: Path, *forms: int, limit: int = MAX_BYTES) -> dict[str, Any]:
     """What `write_sealed` wrote.
 
     Args:
         path: the file.
-        form: the number of the format that the caller understands.
+        forms: the numbers of the formats that the caller understands.
         limit: the most bytes that the file may have.
 
     Raises:
@@ -53,7 +53,9 @@ def read_sealed(path: Path, form: int, limit: int = MAX_BYTES) -> dict[str, Any]
     except (ValueError, RecursionError):
         content = None
     require(isinstance(content, dict), " must be a JSON object: it is damaged")
-    require(content.get("format") == form, f": format must be {form}, got {str(content.get('format'))[:40]}")
+    form = content.get("format")
+    known = " or ".join(map(str, forms))
+    require(type(form) is int and form in forms, f": format must be {known}, got {str(form)[:40]}")
     require(_is_shallow(content, MAX_NESTING), f": values must be nested at most {MAX_NESTING} deep")
     seal = content.pop(SEAL, None)
     try:

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import fingerprint_examples
-from teacher_cache.reader import CacheRows, ids_to_numpy, open_cache
-from teacher_cache.schema import SPLITS
+from teacher_cache.reader import Cache, CacheRows, ids_to_numpy, labels_to_numpy, open_cache
+from teacher_cache.schema import LABELLED_SPLITS, NO_LABEL, SPLITS
 
 # Probabilities are the float32 rounding of the logits' softmax, computed in float64.
 SOFTMAX_TOLERANCE = 1e-6
@@ -23,7 +23,7 @@ MOST_DIFFERENT = 10
 
 
 def inspect_cache(folder: Path) -> dict[str, Any]:
-    """All that the manifest says, the bytes per row, rows per split and class, and the histogram of confidence.
+    """All that the manifest says, the bytes per row, rows per split and class and in the pool, and how sure it is.
 
     Raises:
         UserError: `folder` is no cache, or a part is damaged.
@@ -31,18 +31,20 @@ def inspect_cache(folder: Path) -> dict[str, Any]:
     cache = open_cache(folder, {})
     manifest = cache.manifest
     confidence = np.zeros(HISTOGRAM_BINS, int)
-    classes = np.zeros((len(SPLITS), len(manifest.labels)), int)
+    classes = np.zeros((len(LABELLED_SPLITS), len(manifest.labels)), int)
     for rows in cache.iter_parts():
         confidence += np.histogram(rows.probabilities.max(axis=1), HISTOGRAM_BINS, (0, 1))[0]
-        np.add.at(classes, (rows.split, rows.label), 1)
+        labelled = rows.label != NO_LABEL
+        np.add.at(classes, (rows.split[labelled], rows.label[labelled]), 1)
     return {
         **asdict(manifest),
         "fingerprint": manifest.fingerprint,
         "bytes_per_row": sum(part.bytes for part in manifest.parts) / manifest.rows,
         "rows_by_split": {
             split: dict(zip(manifest.labels, counts, strict=True))
-            for split, counts in zip(SPLITS, classes.tolist(), strict=True)
+            for split, counts in zip(LABELLED_SPLITS, classes.tolist(), strict=True)
         },
+        "pool_rows": manifest.rows - int(classes.sum()),
         "confidence": {
             "edges": np.linspace(0, 1, HISTOGRAM_BINS + 1).round(6).tolist(),
             "rows": confidence.tolist(),
@@ -78,7 +80,7 @@ def verify_cache(folder: Path, examples: pa.Table | None) -> dict[str, Any]:
     }
     if examples is None:
         return checked
-    _require_examples(folder, rows, examples, cache.manifest.identity)
+    _require_examples(cache, rows, examples)
     return {**checked, "examples": "ok"}
 
 
@@ -124,14 +126,20 @@ def _find_softmax_error(rows: CacheRows) -> float:
     return float(np.abs(exponentials / exponentials.sum(axis=1, keepdims=True) - rows.probabilities).max())
 
 
-def _require_examples(folder: Path, rows: CacheRows, examples: pa.Table, identity: Mapping[str, Any]) -> None:
+def _require_examples(cache: Cache, rows: CacheRows, examples: pa.Table) -> None:
+    folder, expected = cache.folder, cache.manifest.identity.get("examples")
     found = fingerprint_examples(examples.to_batches())
-    if found != identity.get("examples"):
-        raise UserError(
-            f"{folder} was made from other examples: their fingerprint must be {identity.get('examples')}, got {found}"
-        )
-    if ids_to_numpy(examples["example_id"]).tobytes() != rows.example_id.tobytes():
+    if found != expected:
+        raise UserError(f"{folder} was made from other examples: their fingerprint must be {expected}, got {found}")
+    ids = ids_to_numpy(examples["example_id"])
+    answered = np.isin(ids, cache.left_out, invert=True)
+    if len(ids) - answered.sum() != len(cache.left_out):
+        raise UserError(f"{folder}: left_out must name examples alone; remake or pull the cache")
+    if ids[answered].tobytes() != rows.example_id.tobytes():
         raise UserError(f"{folder}: the rows must be the examples, in their order; remake or pull the cache")
+    label, split = labels_to_numpy(examples["label"])[answered], np.array(examples["split"].to_pylist())[answered]
+    if (label != rows.label).any() or (split != np.array(SPLITS)[rows.split]).any():
+        raise UserError(f"{folder}: the rows must have their examples' splits and labels; remake or pull the cache")
 
 
 def _flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -139,7 +147,7 @@ def _flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in content.items():
         if isinstance(value, Mapping):
             flat |= _flatten(value, f"{prefix}{name}.")
-        elif name != "parts":
+        elif name not in {"parts", "left_out"}:  # only_first and only_second tell of the latter
             flat[prefix + name] = value
     return flat
 

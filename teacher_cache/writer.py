@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import (
     FORMAT,
+    MAX_LEFT_OUT,
     MAX_PART_BYTES,
     Manifest,
     Part,
@@ -42,7 +43,8 @@ from teacher_cache.sealed import fingerprint
 class Job:
     """What a capture is to make; everything here can change a number and is the cache's identity.
 
-    `rows` is the number of examples, `hidden` the number of float16 values of hidden states per row.
+    `rows` is the number of rows, `hidden` the number of float16 values of hidden states per row; `left_out` names the
+    examples that have no row, as Manifest does.
     """
 
     task: str
@@ -52,6 +54,7 @@ class Job:
     rows_per_part: int
     hidden: int
     identity: Mapping[str, Any]
+    left_out: tuple[str, ...] = ()
 
     @property
     def parts(self) -> int:
@@ -76,7 +79,7 @@ class Staging:
                 others made are not reused, though the finished cache does not name them as identity.
         """
         self.job = job
-        self.folder = work / fingerprint({"job": asdict(job), "makers": dict(makers)})[:32]
+        self.folder = work / fingerprint({"format": FORMAT, "job": asdict(job), "makers": dict(makers)})[:32]
         (self.folder / "parts").mkdir(parents=True, exist_ok=True)
         (self.folder / "done").mkdir(exist_ok=True)
 
@@ -117,8 +120,10 @@ class Staging:
         """Make `folder` the finished cache in one rename, its manifest written last.
 
         Raises:
-            UserError: a part is missing or damaged.
+            UserError: a part is missing or damaged, or more examples are left out than a manifest can name.
         """
+        if len(self.job.left_out) > MAX_LEFT_OUT:
+            raise UserError(f"at most {MAX_LEFT_OUT} examples can be left out, got {len(self.job.left_out)}")
         parts = [self._finished(index) for index in range(self.job.parts)]
         if None in parts:
             raise UserError(f"{self.folder}: part {parts.index(None)} is missing; run the stage again")

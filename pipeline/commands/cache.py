@@ -35,7 +35,9 @@ def inspect(path: Path, as_json: bool, png: Path | None) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    _print_fields({name: found[name] for name in ("task", "teacher", "labels", "rows", "bytes_per_row", "fingerprint")})
+    shown = ("task", "teacher", "labels", "rows", "pool_rows", "left_out", "bytes_per_row", "fingerprint")
+    counted = {**found, "left_out": len(found["left_out"])}
+    _print_fields({name: counted[name] for name in shown})
     _print_fields(found["identity"], "identity.")
     _print_fields(found["quality"])
     click.echo("confidence (rows by the probability of the predicted class)")

@@ -28,15 +28,12 @@ def draw_cache(folder: Path, png: Path) -> None:
     figure = Figure(figsize=(11, 5), dpi=100, layout="constrained")
     histogram, reliability = figure.subplots(1, 2)
     confidence = rows.probabilities.max(axis=1)
-    histogram.hist(
-        [confidence[rows.split == index] for index in range(len(SPLITS))],
-        bins=np.linspace(0, 1, BINS + 1),
-        stacked=True,
-        label=SPLITS,
-    )
+    shown = [(name, confidence[rows.split == index]) for index, name in enumerate(SPLITS)]
+    names, values = zip(*((name, found) for name, found in shown if len(found)), strict=True)
+    histogram.hist(values, bins=np.linspace(0, 1, BINS + 1), stacked=True, label=names)
     histogram.set(xlabel="confidence (probability of the predicted class)", ylabel="rows", xlim=(0, 1))
     histogram.legend(frameon=False)
-    held_out = rows.split != SPLITS.index("train")
+    held_out = np.isin(rows.split, [SPLITS.index("validation"), SPLITS.index("test")])
     table = tabulate_reliability(rows.probabilities[held_out], rows.label[held_out])
     reliability.plot([0, 1], [0, 1], color=GRID, linestyle="--", label="perfectly calibrated")
     reliability.plot(

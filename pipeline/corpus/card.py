@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from teacher_cache.schema import SPLITS
+from teacher_cache.schema import LABELLED_SPLITS
 
 PERCENTILES = (5, 25, 75, 95)
 HISTOGRAM_BINS = 20
@@ -43,7 +43,7 @@ def make_card(
         "drops": dict(drops),
         "splits": {
             split: dict(zip(labels, np.bincount(classes[rows], minlength=len(labels)).tolist(), strict=True))
-            for split in SPLITS
+            for split in LABELLED_SPLITS
             for rows in [pc.equal(table["split"], split).to_numpy()]
         },
         "characters": describe(pc.utf8_length(texts).to_numpy()),

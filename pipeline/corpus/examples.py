@@ -17,7 +17,7 @@ from pipeline.corpus.sources import read_source
 from pipeline.corpus.split import DROPPED, assign_splits
 from pipeline.corpus.task_config import PrepareConfig, TaskConfig
 from teacher_cache.errors import UserError
-from teacher_cache.schema import EXAMPLE_ID_BYTES, EXAMPLES, SPLITS
+from teacher_cache.schema import EXAMPLE_ID_BYTES, EXAMPLES, LABELLED_SPLITS, SPLITS
 
 BLOCK_ROWS = 16384
 # Texts a class, on average, below which no features can be fitted on the training split.
@@ -99,7 +99,7 @@ def make_table(ids: np.ndarray, splits: np.ndarray, classes: np.ndarray, texts: 
     """
     columns = [
         pa.FixedSizeBinaryArray.from_buffers(pa.binary(EXAMPLE_ID_BYTES), len(ids), [None, pa.py_buffer(ids)]),
-        pa.DictionaryArray.from_arrays(splits, pa.array(SPLITS)),
+        pa.DictionaryArray.from_arrays(splits, pa.array(LABELLED_SPLITS)),
         pa.array(classes),
         texts,
     ]

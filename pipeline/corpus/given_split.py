@@ -10,9 +10,9 @@ import numpy as np
 
 from pipeline.corpus.split import count_splits, order
 from teacher_cache.errors import UserError
-from teacher_cache.schema import SPLITS
+from teacher_cache.schema import LABELLED_SPLITS
 
-TRAIN, VALIDATION = SPLITS.index("train"), SPLITS.index("validation")
+TRAIN, VALIDATION = LABELLED_SPLITS.index("train"), LABELLED_SPLITS.index("validation")
 
 
 def take_splits(
@@ -24,7 +24,7 @@ def take_splits(
         ids: (rows,) of dtype V16.
         classes: indices into `labels`.
         labels: the classes' names.
-        given: indices into SPLITS.
+        given: indices into LABELLED_SPLITS.
         ratio: of train and validation, by its first two parts.
         seed: of what is drawn.
 
@@ -51,7 +51,7 @@ def deal_groups(groups: np.ndarray, classes: np.ndarray, ratio: Sequence[int], s
         seed: of the order among groups of one size.
 
     Returns:
-        int8, each row's index into SPLITS; the same for the same rows in any order.
+        int8, each row's index into LABELLED_SPLITS; the same for the same rows in any order.
     """
     names, group_of = np.unique(groups, return_inverse=True)
     counts = np.zeros((len(names), int(classes.max()) + 1), np.int64)
@@ -75,7 +75,7 @@ def require_classes(splits: np.ndarray, classes: np.ndarray, labels: Sequence[st
         UserError: naming the class, the split and how many texts there are.
     """
     for index, name in enumerate(labels):
-        counts = np.bincount(splits[(classes == index) & (splits >= 0)], minlength=len(SPLITS)).tolist()
+        counts = np.bincount(splits[(classes == index) & (splits >= 0)], minlength=len(LABELLED_SPLITS)).tolist()
         if not all(counts):
-            found = ", ".join(f"{count} in {split}" for split, count in zip(SPLITS, counts, strict=True))
-            raise UserError(f"class {name} must have texts in each of {', '.join(SPLITS)}, got {found} {how}")
+            found = ", ".join(f"{count} in {split}" for split, count in zip(LABELLED_SPLITS, counts, strict=True))
+            raise UserError(f"class {name} must have texts in each of {', '.join(LABELLED_SPLITS)}, got {found} {how}")

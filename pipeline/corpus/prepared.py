@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from teacher_cache.errors import UserError
-from teacher_cache.schema import EXAMPLES, require_schema
+from teacher_cache.schema import require_examples
 
 
 def open_examples(folder: Path) -> pq.ParquetFile:
-    """All examples of a task, in order of their ids (schema EXAMPLES), to be read batch by batch.
+    """All examples of a task, in order of their ids (teacher_cache.schema), to be read batch by batch.
 
     Raises:
         UserError: the stage prepare has not run, or the file is not its own.
@@ -24,7 +24,7 @@ def open_examples(folder: Path) -> pq.ParquetFile:
     if not path.is_file():
         raise UserError(f"{path} must exist; run `dvc repro prepare` or `dvc pull prepare`")
     file = pq.ParquetFile(path)
-    require_schema(file.schema_arrow, EXAMPLES, path)
+    require_examples(file.schema_arrow, path)
     return file
 
 

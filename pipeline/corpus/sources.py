@@ -19,7 +19,7 @@ from pipeline.corpus.row import Columns, Row, quote
 from pipeline.corpus.task_config import FileSource, GeneratedSource, HubSource, TaskConfig
 from teacher_cache.errors import UserError
 from teacher_cache.outside import locate
-from teacher_cache.schema import SPLITS
+from teacher_cache.schema import LABELLED_SPLITS
 from teacher_cache.text import normalise_label
 
 
@@ -82,12 +82,12 @@ def name_columns(task: TaskConfig) -> Columns:
 
 
 def _name_rows(rows: Iterable[Row], task: TaskConfig, labels: LabelNames, drops: Counter[str]) -> Iterator[Text]:
-    splits = None if task.split is None else LabelNames(SPLITS, task.split.values, "split")
+    splits = None if task.split is None else LabelNames(LABELLED_SPLITS, task.split.values, "split")
     for row in rows:
         label = labels.find(row.place, row.label)
         split = None if splits is None else splits.find(row.place, row.split)
         if split == UNLABELLED:
-            raise UserError(f"{row.place}: split must be one of {', '.join(SPLITS)}, got {quote(row.split)}")
+            raise UserError(f"{row.place}: split must be one of {', '.join(LABELLED_SPLITS)}, got {quote(row.split)}")
         if LEFT_OUT in (label, split):
             drops["left_out"] += 1
         elif label == UNLABELLED:

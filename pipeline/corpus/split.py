@@ -11,7 +11,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from teacher_cache.errors import UserError
-from teacher_cache.schema import EXAMPLE_ID_BYTES, SPLITS
+from teacher_cache.schema import EXAMPLE_ID_BYTES, LABELLED_SPLITS
 
 DROPPED = -1
 
@@ -73,7 +73,7 @@ def assign_splits(
         seed: of the order in which a class's examples are dealt out.
 
     Returns:
-        (int8, each row's index into SPLITS or DROPPED; rows dropped for `balance` and for `limit`).
+        (int8, each row's index into LABELLED_SPLITS or DROPPED; rows dropped for `balance` and for `limit`).
 
     Raises:
         UserError: a class has too few examples to be in every split.
@@ -85,10 +85,10 @@ def assign_splits(
     if not all(count_splits(fewest, ratio)):
         shares = ":".join(str(part) for part in ratio)
         raise UserError(
-            f"class {scarcest} must have texts for each of {', '.join(SPLITS)} at {shares}, got {fewest} to split "
-            f"({found} after cleaning); give it more texts or raise the limit"
+            f"class {scarcest} must have texts for each of {', '.join(LABELLED_SPLITS)} at {shares}, got {fewest} to "
+            f"split ({found} after cleaning); give it more texts or raise the limit"
         )
     splits = np.full(len(ids), DROPPED, np.int8)
     for rows, size in zip(rows_of, kept, strict=True):
-        splits[rows[:size]] = np.repeat(np.arange(len(SPLITS), dtype=np.int8), count_splits(size, ratio))
+        splits[rows[:size]] = np.repeat(np.arange(len(LABELLED_SPLITS), dtype=np.int8), count_splits(size, ratio))
     return splits, drops

@@ -12,7 +12,7 @@ from pipeline.evaluation.summary import Start
 from pipeline.report.columns import EPOCHS, TASK, TEACHER, Column, Table
 from pipeline.report.paired_tests import STUDENT
 from pipeline.report.runs import Record, Run
-from teacher_cache.schema import SPLITS
+from teacher_cache.schema import LABELLED_SPLITS
 
 _ENTRY, _VALUE = Column("entry", "Entry"), Column("value", "Value")
 _MODEL = Column("model", "Model")
@@ -71,10 +71,14 @@ def tabulate_cards(runs: Sequence[Run]) -> Table:
 
 def tabulate_splits(runs: Sequence[Run]) -> Table:
     """Texts of every class in every split."""
-    columns = (TASK, Column("label", "Class"), *(Column(split, split.capitalize(), "count") for split in SPLITS))
+    columns = (
+        TASK,
+        Column("label", "Class"),
+        *(Column(split, split.capitalize(), "count") for split in LABELLED_SPLITS),
+    )
     labels = {run.task: run.summary.labels for run in runs}
     records = (
-        {"task": task, "label": label} | {split: card["splits"].get(split, {}).get(label) for split in SPLITS}
+        {"task": task, "label": label} | {split: card["splits"].get(split, {}).get(label) for split in LABELLED_SPLITS}
         for task, card in list_cards(runs).items()
         for label in labels[task]
     )

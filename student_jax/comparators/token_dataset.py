@@ -48,7 +48,7 @@ def join_tokens(
     if states:
         require_states(cache)
     rows = cache.read()
-    dataset = join_dataset(Features(ids, tokens, ""), rows)
+    dataset = join_dataset(Features(ids, tokens, ""), rows, cache.left_out)
     if not states or rows.hidden is None:
         return dataset
     order = np.argsort(rows.example_id)

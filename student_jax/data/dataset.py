@@ -15,7 +15,7 @@ from student_jax.data.features import Features, read_features
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import Manifest
 from teacher_cache.reader import CacheRows, open_cache
-from teacher_cache.schema import SPLITS
+from teacher_cache.schema import LABELLED_SPLITS, SPLITS
 
 # What nothing is trained on.
 EVALUATED = ("validation", "test")
@@ -25,6 +25,7 @@ class Split(NamedTuple):
     """What a model sees of one split, in arrays of NumPy or JAX; the logits are the teacher's.
 
     `features` are what is classified: vectors, or tokens; StoredValues where they would be too large for memory.
+    `labels` are NO_LABEL in the pool.
     `hidden` are the teacher's states of some layers, None where the model is not trained on them. `ids` names the rows'
     examples, dtype V16; it is None where no one asks for them.
     """
@@ -53,19 +54,26 @@ def open_dataset(
     """
     read = read_features(features / "features.parquet", memory)
     opened = open_cache(cache, {"task": task, "teacher": teacher, "identity.examples": read.examples})
-    return join_dataset(read, opened.read()), opened.manifest
+    return join_dataset(read, opened.read(), opened.left_out), opened.manifest
 
 
-def join_dataset(features: Features, rows: CacheRows) -> dict[str, Split]:
+def join_dataset(features: Features, rows: CacheRows, left_out: np.ndarray | None = None) -> dict[str, Split]:
     """Every split's features with the teacher's logits and the labels of the same examples.
+
+    The pool is among the splits where it has examples.
 
     Args:
         features: one vector per example.
         rows: the whole teacher cache.
+        left_out: ids of examples that have features, and no row of the cache.
 
     Raises:
-        UserError: ids that occur twice, that only one side has, or a split without rows.
+        UserError: ids that occur twice, that only one side has, or a labelled split without rows.
     """
+    if left_out is not None and len(left_out):
+        _refuse(np.setdiff1d(left_out, features.ids), "that the cache leaves out must have features, got none")
+        answered = np.isin(features.ids, left_out, invert=True)
+        features = Features(features.ids[answered], features.select(answered), features.examples)
     ids = features.ids
     places = _find(ids, rows.example_id)
     logits, labels, split = rows.logits[places], rows.label[places], rows.split[places]
@@ -73,6 +81,8 @@ def join_dataset(features: Features, rows: CacheRows) -> dict[str, Split]:
     for index, name in enumerate(SPLITS):
         chosen = split == index
         if not chosen.any():
+            if name not in LABELLED_SPLITS:
+                continue
             raise UserError(f"split {name} must have at least one example, got 0")
         dataset[name] = Split(features.select(chosen), logits[chosen], labels[chosen], ids[chosen])
     return dataset

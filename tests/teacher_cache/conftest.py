@@ -14,6 +14,7 @@ from teacher_cache.writer import Job, Staging
 
 ROWS, ROWS_PER_PART, CLASSES = 25, 10, 3
 MAKERS = {"code": "1"}
+LEFT_OUT = ("0f" * 16, "f0" * 16)
 QUALITY = {"test": {"accuracy": 0.5}}
 
 
@@ -26,22 +27,23 @@ def make_job(**changes) -> Job:
         "rows_per_part": ROWS_PER_PART,
         "hidden": 0,
         "identity": {"base": "b" * 64, "dtype": "float32"},
+        "left_out": LEFT_OUT,
     }
     return Job(**{**fields, **changes})
 
 
 def make_columns(job: Job, index: int) -> dict[str, pa.Array]:
-    """Rows that are a function of the part's index alone."""
+    """Rows that are a function of the part's index alone, some of them of the pool."""
     rows = job.rows_of(index)
     random = np.random.default_rng(index)
     logits = random.normal(size=(rows, CLASSES)).astype(np.float32)
     exponentials = np.exp(logits.astype(np.float64))
     probabilities = (exponentials / exponentials.sum(1, keepdims=True)).astype(np.float32)
-    split = pa.DictionaryArray.from_arrays(random.integers(0, 3, rows).astype(np.int8), pa.array(SPLITS))
+    split = random.integers(0, 4, rows).astype(np.int8)
     return {
         "example_id": pa.array([bytes([index, row]) * 8 for row in range(rows)], pa.binary(16)),
-        "split": split,
-        "label": pa.array(random.integers(0, CLASSES, rows), pa.int32()),
+        "split": pa.DictionaryArray.from_arrays(split, pa.array(SPLITS)),
+        "label": pa.array(random.integers(0, CLASSES, rows), pa.int32(), mask=split == SPLITS.index("pool")),
         "logits": pa.FixedSizeListArray.from_arrays(pa.array(logits.ravel()), CLASSES),
         "probabilities": pa.FixedSizeListArray.from_arrays(pa.array(probabilities.ravel()), CLASSES),
     }

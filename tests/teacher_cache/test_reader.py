@@ -10,7 +10,7 @@ import pytest
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import hash_file, read_manifest
 from teacher_cache.reader import ids_to_numpy, open_cache
-from teacher_cache.schema import SPLITS
+from teacher_cache.schema import NO_LABEL, SPLITS, cache_schema
 from tests.teacher_cache.conftest import edit_manifest, make_columns, make_job
 
 
@@ -21,7 +21,10 @@ def test_rows_come_back_as_written(make_cache):
     ids = b"".join(column.as_py() for part in expected for column in part["example_id"])
     assert rows.example_id.tobytes() == ids
     assert [SPLITS[index] for index in rows.split] == [name for part in expected for name in part["split"].to_pylist()]
-    np.testing.assert_array_equal(rows.label, np.concatenate([part["label"].to_numpy() for part in expected]))
+    labels = [label for part in expected for label in part["label"].to_pylist()]
+    assert rows.label.tolist() == [NO_LABEL if label is None else label for label in labels]
+    assert rows.label.dtype == np.int32
+    assert {SPLITS[split] for split in rows.split[rows.label == NO_LABEL]} == {"pool"}
     logits = np.concatenate([part["logits"].flatten().to_numpy().reshape(-1, 3) for part in expected])
     np.testing.assert_array_equal(rows.logits, logits)
     np.testing.assert_allclose(rows.probabilities, np.exp(logits) / np.exp(logits).sum(1, keepdims=True), rtol=1e-5)
@@ -89,7 +92,16 @@ def test_a_folder_without_a_manifest_is_no_cache(make_cache):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "format must be 1, got 2"),
+        ({"format": 3}, "format must be 1 or 2, got 3"),
+        ({"format": True}, "format must be 1 or 2, got True"),
+        ({"format": 1}, "its keys must be"),
+        ({"left_out": "0f" * 16}, "left_out must be at most 1048576 different ids"),
+        ({"left_out": ["f0" * 16, "0f" * 16]}, "left_out must be .* in rising order"),
+        ({"left_out": ["0f" * 16] * 2}, "left_out must be"),
+        ({"left_out": ["0F" * 16]}, "left_out must be .* ids of 32 hex digits"),
+        ({"left_out": ["0f" * 15]}, "left_out must be"),
+        ({"left_out": [15]}, "left_out must be"),
+        ({"left_out": [f"{number:032x}" for number in range((1 << 20) + 1)]}, "left_out must be at most 1048576"),
         ({"rows": 24}, "the parts' rows must add up to rows"),
         ({"rows": -1}, "rows must be a whole number"),
         ({"rows": True}, "rows must be a whole number"),
@@ -130,6 +142,45 @@ def test_an_example_that_stands_twice(tmp_path, make_cache):
     edit_manifest(folder, parts=parts)
     with pytest.raises(UserError, match="every example must have one row, got 10 more"):
         open_cache(folder, {}).read()
+
+
+def test_an_example_that_is_left_out_and_has_a_row(make_cache):
+    folder = make_cache()
+    assert [bytes(one) for one in open_cache(folder, {}).left_out] == [b"\x0f" * 16, b"\xf0" * 16]
+    edit_manifest(folder, left_out=[bytes([1, 4]).hex() * 8])
+    with pytest.raises(UserError, match="an example of left_out must have no row, got 1 with one"):
+        open_cache(folder, {}).read()
+
+
+def relabel(folder, label):
+    """Give every row of a part the labels of `label`, and make the manifest fit, as a forger would."""
+    path, schema = folder / "part-00000.parquet", cache_schema(3)
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(2, schema.field("label"), pa.array(label(table), pa.int32())).cast(schema), path)
+    parts = json.loads((folder / "manifest.json").read_text())["parts"]
+    parts[0] |= {"sha256": hash_file(path), "bytes": path.stat().st_size}
+    edit_manifest(folder, parts=parts)
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        (lambda table: [1] * len(table), "rows of the pool must have no label, got 3 with"),
+        (lambda table: [None] * len(table), "labels must be from 0 to 2, got none to none"),
+        (lambda table: [None if old is None else 3 for old in table["label"].to_pylist()], "got 3 to 3"),
+    ],
+)
+def test_labels_stand_outside_of_the_pool_and_there_alone(make_cache, label, message):
+    folder = make_cache()
+    relabel(folder, label)
+    with pytest.raises(UserError, match=message):
+        open_cache(folder, {}).read()
+
+
+def test_no_array_has_an_element_of_the_missing_label():
+    """Where -1 would read the last one."""
+    with pytest.raises(IndexError):
+        np.arange(3)[np.array([NO_LABEL])]
 
 
 def test_ids_of_a_slice_start_where_the_slice_does():

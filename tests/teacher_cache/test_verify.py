@@ -12,17 +12,28 @@ from pipeline.commands.cache import cache
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import fingerprint_examples, hash_file
 from teacher_cache.reader import open_cache
-from teacher_cache.schema import EXAMPLES
+from teacher_cache.schema import LABELLED_SPLITS, POOLED_EXAMPLES
 from teacher_cache.verify import diff_caches, inspect_cache, verify_cache
 from teacher_cache.writer import Staging
-from tests.teacher_cache.conftest import MAKERS, QUALITY, edit_manifest, make_columns, make_job
+from tests.teacher_cache.conftest import LEFT_OUT, MAKERS, QUALITY, edit_manifest, make_columns, make_job
 
 
 def make_examples() -> pa.Table:
     job = make_job()
     parts = [make_columns(job, index) for index in range(job.parts)]
     columns = {name: pa.concat_arrays([part[name] for part in parts]) for name in ("example_id", "split", "label")}
-    return pa.table({**columns, "text": [f"text {row}" for row in range(job.rows)]}, schema=EXAMPLES)
+    return pa.table({**columns, "text": [f"text {row}" for row in range(job.rows)]}, schema=POOLED_EXAMPLES)
+
+
+def count_pool() -> list[int]:
+    job = make_job()
+    return [make_columns(job, index)["label"].null_count for index in range(job.parts)]
+
+
+def add_unanswered(examples: pa.Table) -> pa.Table:
+    """Examples of which the last has no row in a cache."""
+    row = {"example_id": [bytes.fromhex(LEFT_OUT[0])], "split": ["pool"], "label": [None], "text": ["unanswered"]}
+    return pa.concat_tables([examples, pa.table(row).cast(examples.schema)])
 
 
 def rewrite(folder, index, name, change):
@@ -40,7 +51,9 @@ def rewrite(folder, index, name, change):
 
 def test_inspect_counts_every_row(make_cache):
     found = inspect_cache(make_cache())
-    assert sum(sum(classes.values()) for classes in found["rows_by_split"].values()) == 25
+    labelled = sum(sum(classes.values()) for classes in found["rows_by_split"].values())
+    assert (labelled + found["pool_rows"], found["pool_rows"]) == (25, sum(count_pool()))
+    assert [*found["rows_by_split"]] == [*LABELLED_SPLITS]
     assert sum(found["confidence"]["rows"]) == 25
     assert len(found["confidence"]["edges"]) == len(found["confidence"]["rows"]) + 1
     assert found["identity"]["dtype"] == "float32"
@@ -48,11 +61,30 @@ def test_inspect_counts_every_row(make_cache):
 
 def test_verify_knows_its_own_examples(make_cache):
     examples = make_examples()
-    folder = make_cache(identity={"examples": fingerprint_examples(examples.to_batches())})
+    folder = make_cache(identity={"examples": fingerprint_examples(examples.to_batches())}, left_out=())
     assert verify_cache(folder, examples)["examples"] == "ok"
     texts = pa.array(["other", *examples["text"].to_pylist()[1:]])
     with pytest.raises(UserError, match="made from other examples: their fingerprint must be"):
-        verify_cache(folder, examples.set_column(3, EXAMPLES.field("text"), texts))
+        verify_cache(folder, examples.set_column(3, POOLED_EXAMPLES.field("text"), texts))
+
+
+def test_verify_takes_out_of_the_examples_what_is_left_out(make_cache):
+    examples = add_unanswered(make_examples())
+    identity = {"examples": fingerprint_examples(examples.to_batches())}
+    assert verify_cache(make_cache("one", identity=identity, left_out=LEFT_OUT[:1]), examples)["examples"] == "ok"
+    with pytest.raises(UserError, match="the rows must be the examples"):
+        verify_cache(make_cache("none", identity=identity, left_out=()), examples)
+    with pytest.raises(UserError, match="left_out must name examples alone"):
+        verify_cache(make_cache("two", identity=identity), examples)
+
+
+def test_verify_compares_labels_and_splits(make_cache):
+    examples = make_examples()
+    other = pa.array([2 if label == 1 else label for label in examples["label"].to_pylist()], pa.int32())
+    examples = examples.set_column(2, POOLED_EXAMPLES.field("label"), other)
+    folder = make_cache(identity={"examples": fingerprint_examples(examples.to_batches())}, left_out=())
+    with pytest.raises(UserError, match="must have their examples' splits and labels"):
+        verify_cache(folder, examples)
 
 
 def test_the_fingerprint_of_examples_does_not_see_batches():
@@ -127,6 +159,7 @@ def test_the_commands_speak_to_people_and_to_scripts(make_cache, tmp_path):
         return result.output
 
     assert json.loads(call("inspect", folder, "--json"))["rows"] == 25
+    assert f"pool_rows: {sum(count_pool())}\nleft_out: 2\n" in call("inspect", folder)
     assert "identity.dtype: float32" in call("inspect", folder, "--png", tmp_path / "cache.png")
     assert (tmp_path / "cache.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads(call("verify", folder, "--json"))["parts"] == 3

@@ -24,7 +24,8 @@ from transformers import AutoConfig
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import Manifest, fingerprint_examples
 from teacher_cache.quality import QualityTally
-from teacher_cache.schema import EXAMPLES, SPLITS, require_schema
+from teacher_cache.reader import labels_to_numpy
+from teacher_cache.schema import LABELLED_SPLITS, require_examples
 from teacher_cache.teacher.base.checkpoints import find_base
 from teacher_cache.teacher.capture.answering import Teacher, load_teacher, read_record
 from teacher_cache.teacher.capture.gate import check_reload, hash_adapter
@@ -61,7 +62,7 @@ def capture(request: Capture, work: Path, folder: Path) -> Manifest | None:
         UserError: another writer is at work; logits are not finite; a teacher loaded from disk anew says otherwise.
     """
     state = PartialState(cpu=not torch.cuda.is_available())
-    require_schema(pq.read_schema(request.examples), EXAMPLES, request.examples)
+    require_examples(pq.read_schema(request.examples), request.examples)
     job = plan_job(request)
     if not state.is_main_process:
         compute_parts(request, open_staging(job, work), state)
@@ -189,10 +190,10 @@ def compute_part(request: Capture, teacher: Teacher, job: Job, index: int) -> di
 
 
 def measure_quality(staging: Staging) -> dict[str, dict[str, float]]:
-    """The teacher's quality on each split, from the finished parts, one part in memory at a time."""
-    tallies = {split: QualityTally() for split in SPLITS}
+    """The teacher's quality on each split that has labels, from the finished parts, one part in memory at a time."""
+    tallies = {split: QualityTally() for split in LABELLED_SPLITS}
     for table in staging.iter_parts():
-        probabilities, label = to_matrix(table["probabilities"]), table["label"].to_numpy()
+        probabilities, label = to_matrix(table["probabilities"]), labels_to_numpy(table["label"])
         split = np.array(table["split"].to_pylist())
         for name, tally in tallies.items():
             tally.add(label[split == name], probabilities[split == name])

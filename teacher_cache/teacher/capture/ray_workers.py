@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import Manifest
-from teacher_cache.schema import EXAMPLES, require_schema
+from teacher_cache.schema import require_examples
 from teacher_cache.teacher.capture.answering import load_teacher
 from teacher_cache.teacher.capture.job import Capture, compute_part, open_staging, plan_job, publish_cache
 from teacher_cache.teacher.device import find_device
@@ -65,7 +65,7 @@ def capture_with_ray(request: Capture, work: Path, folder: Path, workers: int) -
         )
     paths = {name: getattr(request, name).resolve() for name in ("examples", "base", "adapter")}
     request, work = replace(request, **paths), work.resolve()
-    require_schema(pq.read_schema(request.examples), EXAMPLES, request.examples)
+    require_examples(pq.read_schema(request.examples), request.examples)
     job = plan_job(request)
     with lock_job(work):
         staging = open_staging(job, work)

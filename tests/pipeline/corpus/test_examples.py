@@ -11,7 +11,7 @@ from pipeline.corpus.clean import make_example_id
 from pipeline.corpus.examples import build_examples
 from pipeline.corpus.task_config import FileSource, GeneratedSource, PrepareConfig, TaskConfig
 from teacher_cache.errors import UserError
-from teacher_cache.schema import EXAMPLES, SPLITS
+from teacher_cache.schema import EXAMPLES, LABELLED_SPLITS
 
 LABELS = ["negative", "positive"]
 TASK = TaskConfig(labels=LABELS, source=FileSource(kind="file", path="mood.jsonl"))
@@ -87,7 +87,7 @@ def test_a_limit_is_balanced_and_stratified(tmp_path):
     card = build(tmp_path, make_rows(60), task).card
     assert card["drops"]["limit"] == 40
     assert card["splits"] == {
-        split: dict.fromkeys(LABELS, count) for split, count in zip(SPLITS, (6, 2, 2), strict=True)
+        split: dict.fromkeys(LABELS, count) for split, count in zip(LABELLED_SPLITS, (6, 2, 2), strict=True)
     }
 
 
@@ -123,7 +123,7 @@ def test_no_text_is_in_two_splits_however_it_is_written(tmp_path):
     table = build(tmp_path, rows).table
     assert table.num_rows == 60
     assert pc.count_distinct(table["text"]).as_py() == 60
-    assert np.unique(table["split"].to_pylist()).tolist() == sorted(SPLITS)
+    assert np.unique(table["split"].to_pylist()).tolist() == sorted(LABELLED_SPLITS)
 
 
 def test_a_rare_class_costs_the_others_nothing(tmp_path):

@@ -10,7 +10,7 @@ from pipeline.corpus.examples import build_examples
 from pipeline.corpus.given_split import deal_groups, take_splits
 from pipeline.corpus.task_config import FileSource, GivenSplit, PrepareConfig, TaskConfig
 from teacher_cache.errors import UserError
-from teacher_cache.schema import SPLITS
+from teacher_cache.schema import LABELLED_SPLITS
 
 LABELS = ["neg", "pos"]
 SOURCE = FileSource(kind="file", path="users.jsonl")
@@ -48,8 +48,12 @@ def test_a_users_rows_stay_in_one_split(tmp_path):
     for user in range(30):
         assert len({splits[row["text"]] for row in rows if row["user"] == f"u{user}"}) == 1
     counts = found.card["splits"]
-    assert {split: sum(counts[split].values()) for split in SPLITS} == {"train": 108, "validation": 36, "test": 36}
-    for split, share in zip(SPLITS, (54, 18, 18), strict=True):
+    assert {split: sum(counts[split].values()) for split in LABELLED_SPLITS} == {
+        "train": 108,
+        "validation": 36,
+        "test": 36,
+    }
+    for split, share in zip(LABELLED_SPLITS, (54, 18, 18), strict=True):
         assert all(abs(count - share) <= 6 for count in counts[split].values())
     assert found.card["source"]["group"] == "user"
 
@@ -66,7 +70,11 @@ def test_the_order_of_rows_says_nothing_and_the_seed_does(tmp_path):
 def test_rows_of_nobody_are_dealt_out_one_by_one(tmp_path, nobody):
     rows = [row | {"user": nobody} for row in make_rows()]
     counts = build(tmp_path, rows, group="user").card["splits"]
-    assert {split: sum(counts[split].values()) for split in SPLITS} == {"train": 108, "validation": 36, "test": 36}
+    assert {split: sum(counts[split].values()) for split in LABELLED_SPLITS} == {
+        "train": 108,
+        "validation": 36,
+        "test": 36,
+    }
 
 
 def test_too_few_groups_are_refused_with_the_numbers(tmp_path):

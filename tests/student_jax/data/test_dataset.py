@@ -33,6 +33,20 @@ def test_rows_meet_by_id_whatever_their_order():
         np.testing.assert_array_equal(dataset[name].labels, np.array(expected) % 2)
 
 
+def test_the_pool_is_a_split_without_labels_where_there_is_one():
+    dataset = join_dataset(make_features(1, 2, 3, 7), make_rows(7, 1, 2, 3, splits=[3, 0, 1, 2]))
+    assert [*dataset] == ["train", "validation", "test", "pool"]
+    np.testing.assert_array_equal(dataset["pool"].features, [[7, -7]])
+    assert "pool" not in join_dataset(make_features(1, 2, 3), make_rows(1, 2, 3))
+
+
+def test_what_the_cache_leaves_out_is_taken_out_of_the_features():
+    dataset = join_dataset(make_features(4, 1, 2, 9, 3), make_rows(1, 2, 3), make_ids(4, 9))
+    assert {name: split.features[0, 0] for name, split in dataset.items()} == {"train": 3, "validation": 1, "test": 2}
+    with pytest.raises(UserError, match=r"1 example ids .* that the cache leaves out must have features, got none"):
+        join_dataset(make_features(1, 2, 3, 4), make_rows(1, 2, 3), make_ids(4, 9))
+
+
 def test_missing_ids_are_counted_and_one_is_named():
     with pytest.raises(UserError, match=f"2 example ids .first {'04' * 16}. must be in the teacher cache"):
         join_dataset(make_features(1, 2, 3, 4, 5), make_rows(1, 2, 3))
