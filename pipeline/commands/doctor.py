@@ -32,6 +32,7 @@ EXTRAS = {
     "serve": (("starlette", "uvicorn"), "qdllm serve"),
     "plots": (("vl_convert",), "qdllm plots"),
     "quantize": (("bitsandbytes",), "bases in 8 or 4 bits"),
+    "gguf": (("gguf",), "bases in GGUF files"),
     "ray": (("ray",), "QDLLM_RAY"),
 }
 DISTRIBUTIONS = {"pennylane_lightning": "pennylane-lightning", "vl_convert": "vl-convert-python"}

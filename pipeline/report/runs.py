@@ -10,7 +10,7 @@ without: what is missing of them is a gap in a table and nothing else.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -82,7 +82,10 @@ class Run:
         """What the fine-tuning's record says: kind, name, sizes, history; but a name, nothing where there is none."""
         finetune = self.find_record("finetune").get("finetune") or {}
         base = finetune.get("base") or {}
-        named = base.get("model") or (f"{base['architecture']}, trained here" if base.get("architecture") else None)
+        named = base.get("model")
+        if base.get("weights"):  # of a GGUF file, as they are stored, and what became of them
+            named = f"{PurePath(str(named)).name} ({base['weights']})"
+        named = named or (f"{base['architecture']}, trained here" if base.get("architecture") else None)
         return {**base, **finetune, "name": named}
 
 

@@ -22,7 +22,7 @@ from teacher_cache.teacher.base.snapshot import WANTED
 
 KNOWN = Path("work/inputs.json")
 # The key under which a block of this `kind` names a file or folder; `init` and `file` do in any block.
-KEYS = {"file": "path", "static": "checkpoint", "encoder": "checkpoint", "hub": "model"}
+KEYS = {"file": "path", "static": "checkpoint", "encoder": "checkpoint", "hub": "model", "gguf": "path"}
 # A file that was written this recently may change again with its size and its times as they are.
 SETTLED_SECONDS = 2.0
 

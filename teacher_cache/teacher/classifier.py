@@ -1,20 +1,23 @@
 """Checkpoint folder -> sequence classifier, with what the checkpoint lacks of it.
 
-In: a folder of safetensors.  Out: load_classifier(), Classifier, require_weights().
+In: a folder of safetensors, or a GGUF file.  Out: load_classifier(), Classifier, require_weights().
 Imports: torch, transformers.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from tqdm import tqdm
+from transformers import AutoConfig, AutoModelForSequenceClassification, GgufConfig, modeling_gguf_pytorch_utils
 from transformers.utils import logging
 
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.base.architectures import FRESH, count_positions, list_whole
+from teacher_cache.teacher.base.gguf_file import split_place
 from teacher_cache.teacher.base.quantization import keep_layout, make_quantization
 from teacher_cache.teacher.device import find_device
 from teacher_cache.teacher.heads import settle_head
@@ -23,6 +26,7 @@ from teacher_cache.teacher.tokenization import first_line, require_tokens
 # Their report of the untrained head and their progress bars would tell the user of faults that are none.
 logging.set_verbosity_error()
 logging.disable_progress_bar()
+modeling_gguf_pytorch_utils.tqdm = partial(tqdm, disable=True)  # a bar that the line before does not reach
 # What transformers raises for a checkpoint that it cannot load.
 UNLOADABLE = (AssertionError, AttributeError, ImportError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 
@@ -54,7 +58,10 @@ def load_classifier(
         UserError: transformers cannot load it without running its code, it lacks more than a head, `max_length` exceeds
             its positions, the tokenizer is another's, or bitsandbytes is not installed.
     """
+    folder, file = split_place(checkpoint)
     options: dict[str, Any] = {"device_map": {"": device}} if device else {}
+    if file:  # else transformers would keep weights that cannot be trained, where a GPU has a kernel for them
+        options["quantization_config"] = GgufConfig(dequantize=True)
     if quantization:
         shapes = load_classifier(checkpoint, tokenizer, labels, dtype, max_length, device="meta")
         whole = list_whole(shapes.model, shapes.missing)
@@ -63,7 +70,7 @@ def load_classifier(
             "device_map": {"": find_device()},
         }
     try:
-        config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **file)
         text, names = config.get_text_config(), dict(config.id2label or {})
         config.num_labels = len(labels)
         if not hasattr(text, "vocab_size"):
@@ -71,13 +78,14 @@ def load_classifier(
         if getattr(text, "pad_token_id", None) is None or not 0 <= text.pad_token_id < text.vocab_size:
             text.pad_token_id = tokenizer.pad_token_id
         model, loading = AutoModelForSequenceClassification.from_pretrained(
-            checkpoint,
+            folder,
             config=config,
             dtype=getattr(torch, dtype),
             use_safetensors=True,
             trust_remote_code=False,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
+            **file,
             **options,
         )
     except UNLOADABLE as error:

@@ -64,7 +64,17 @@ class HubBase:
     quantization: Literal["8bit", "4bit"] | None = None
 
 
-BaseConfig = Annotated[LocalBase | HubBase, Field(discriminator="kind")]
+@dataclass(frozen=True, config=STRICT)
+class GgufBase:
+    """A pretrained model in a GGUF file, known by its SHA-256; its weights are dequantised to `dtype` in loading."""
+
+    kind: Literal["gguf"]
+    path: Annotated[str, Field(min_length=1)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    dtype: Dtype = "bfloat16"
+
+
+BaseConfig = Annotated[LocalBase | HubBase | GgufBase, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, config=STRICT)

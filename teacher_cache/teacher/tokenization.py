@@ -1,6 +1,7 @@
 """Checkpoint folder -> tokenizer; texts -> token ids.
 
-In: a folder with tokenizer files.  Out: load_tokenizer(), require_tokens(), encode(), tokenize(), first_line().
+In: a folder with tokenizer files, or a GGUF file.  Out: load_tokenizer(), require_tokens(), encode(),
+tokenize(), first_line().
 Imports: transformers, not peft, which takes seconds to import and is nothing to a base.
 """
 
@@ -12,6 +13,7 @@ from typing import Any
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from teacher_cache.errors import UserError
+from teacher_cache.teacher.base.gguf_file import split_place
 
 WHOLE = "{text}"  # the prompt that is nothing but the text
 CHUNK = 1024  # texts that are encoded at once: uncut, they may be a hundred times as long as what is kept of them
@@ -27,10 +29,11 @@ def load_tokenizer(checkpoint: Path) -> Any:
         UserError: the files make no tokenizer, or it has none of the three tokens.
     """
     # tokenizer.json says all by itself; the classes that AutoTokenizer picks by model type rebuild parts of it.
-    loader = PreTrainedTokenizerFast if (checkpoint / "tokenizer.json").is_file() else AutoTokenizer
+    folder, file = split_place(checkpoint)
+    loader = PreTrainedTokenizerFast if file or (folder / "tokenizer.json").is_file() else AutoTokenizer
     try:
         tokenizer = loader.from_pretrained(
-            checkpoint, padding_side="right", truncation_side="right", trust_remote_code=False
+            folder, padding_side="right", truncation_side="right", trust_remote_code=False, **file
         )
     except (OSError, ValueError, KeyError, ImportError, TypeError, AttributeError) as error:
         cure = "" if loader is PreTrainedTokenizerFast else "; bring its tokenizer.json"

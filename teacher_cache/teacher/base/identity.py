@@ -1,6 +1,6 @@
 """What a checkpoint folder is, by content: the refusals and the fields of identity.json.
 
-In: a folder with config.json, safetensors and tokenizer files.  Out: describe_checkpoint().
+In: a folder with config.json, safetensors and tokenizer files.  Out: describe_checkpoint(), hash_files(), hash_once().
 Imports: safetensors, the standard library.
 """
 
@@ -70,20 +70,20 @@ def describe_checkpoint(folder: Path) -> dict[str, Any]:
 
 def hash_files(paths: Sequence[Path]) -> str:
     """SHA-256 over the names and the contents of `paths`, in their order."""
-    digests = "".join(f"{path.name} {_hash_file(path)}\n" for path in paths)
+    digests = "".join(f"{path.name} {hash_once(path)}\n" for path in paths)
     return hashlib.sha256(digests.encode()).hexdigest()
 
 
-def _hash_file(path: Path) -> str:
+def hash_once(path: Path) -> str:
     """SHA-256 of a file, remembered for as long as the file system says that it is the same file, not written to."""
     found = path.stat()
     stamp = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
     settled = time.time_ns() - found.st_ctime_ns > SETTLED_NANOSECONDS
-    return (_hash_once if settled else _hash_once.__wrapped__)(path, stamp)
+    return (_hash_at if settled else _hash_at.__wrapped__)(path, stamp)
 
 
 @cache
-def _hash_once(path: Path, stamp: tuple[int, ...]) -> str:
+def _hash_at(path: Path, stamp: tuple[int, ...]) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from teacher_cache.errors import UserError
 from teacher_cache.outside import locate
-from teacher_cache.teacher.teacher_config import FinetuneConfig, HubBase, LocalBase, TeacherConfig
+from teacher_cache.teacher.teacher_config import FinetuneConfig, GgufBase, HubBase, LocalBase, TeacherConfig
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def describe_teacher(teacher: TeacherConfig, classes: int) -> dict[str, Any]:
     """What `teacher` starts from, what LoRA adapts in it, and both parameter counts for `classes` classes.
 
     A local base is counted with all of its `vocabulary`; its text may be too short to fill it. What is not known
-    without the network (a hub model that is none of LLMS and was never fetched) is None.
+    without the network (a hub model that is none of LLMS and was never fetched, a GGUF file not yet fetched) is None.
 
     Raises:
         UserError: a folder's config.json cannot be read, or LoRA knows no targets for the architecture.
@@ -86,11 +86,11 @@ def describe_teacher(teacher: TeacherConfig, classes: int) -> dict[str, Any]:
     known = LLMS.get(base.model) if isinstance(base, HubBase) else None
     config = _find_config(base)
     found = {
-        "model": base.model if isinstance(base, HubBase) else "trained from scratch",
+        "model": _name_base(base),
         "revision": base.revision if isinstance(base, HubBase) else None,
-        "pinned": isinstance(base, LocalBase) or base.revision is not None or locate(base.model).is_dir(),
+        "pinned": not isinstance(base, HubBase) or base.revision is not None or locate(base.model).is_dir(),
         "architecture": None if config is None else config.model_type,
-        "dtype": base.dtype if isinstance(base, HubBase) else "float32",
+        "dtype": "float32" if isinstance(base, LocalBase) else base.dtype,
         "prompt": tuning.prompt,
         "max_length": tuning.max_length,
         "pad_token": known.pad_token if known else None,
@@ -129,7 +129,13 @@ def measure_shapes(config: Any, tuning: FinetuneConfig, classes: int) -> dict[st
     return facts | {"lora_parameters": adapted.num_parameters(only_trainable=True)}
 
 
-def _find_config(base: LocalBase | HubBase) -> Any:
+def _name_base(base: LocalBase | HubBase | GgufBase) -> str:
+    if isinstance(base, LocalBase):
+        return "trained from scratch"
+    return base.model if isinstance(base, HubBase) else Path(base.path).name
+
+
+def _find_config(base: LocalBase | HubBase | GgufBase) -> Any:
     """The base's configuration as transformers has it, or None where only the network could tell."""
     from transformers import AutoConfig
 
@@ -137,6 +143,9 @@ def _find_config(base: LocalBase | HubBase) -> Any:
         from teacher_cache.teacher.base.local_model import make_config
 
         return make_config(base, base.vocabulary)
+    if isinstance(base, GgufBase):
+        file = locate(base.path)
+        return AutoConfig.from_pretrained(file.parent, gguf_file=file.name) if file.is_file() else None
     folder = locate(base.model)
     if not folder.is_dir():
         if base.model in LLMS:

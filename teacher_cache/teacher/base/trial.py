@@ -1,6 +1,6 @@
 """Whether a checkpoint can become a teacher, before anything is trained: by its shapes alone, without its memory.
 
-In: a checkpoint folder.  Out: try_checkpoint().  Imports: transformers, peft, torch.
+In: a checkpoint folder, or a GGUF file.  Out: try_checkpoint().  Imports: transformers, peft, torch.
 """
 
 import json
@@ -26,13 +26,8 @@ def try_checkpoint(checkpoint: Path, dtype: str) -> None:
         UserError: its weights are quantized, or incomplete, it is no text classifier's base, its answers depend on
             padding, it cannot be trained in `dtype`, its tokenizer is another's, or LoRA finds nothing to adapt.
     """
-    method = json.loads((checkpoint / "config.json").read_text(encoding="utf-8")).get("quantization_config")
-    if method:
-        name = method.get("quant_method", "some method") if isinstance(method, dict) else method
-        raise UserError(
-            f"{checkpoint}: weights must be whole numbers of floating point, got weights quantized by {name}; take the "
-            "checkpoint that they were made of, and base.quantization for fewer bits"
-        )
+    if checkpoint.is_dir():  # a GGUF file's weights are dequantised in loading
+        _require_whole_numbers(checkpoint)
     tokenizer = load_tokenizer(checkpoint)
     classifier = load_classifier(checkpoint, tokenizer, ("one", "other"), "float32", 1, device="meta")
     config = classifier.model.config
@@ -52,3 +47,13 @@ def try_checkpoint(checkpoint: Path, dtype: str) -> None:
             f"{config.model_type} reads, got a text without it; take the base's own tokenizer"
         )
     attach_lora(classifier, FinetuneConfig(dropout=0.0))
+
+
+def _require_whole_numbers(folder: Path) -> None:
+    method = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("quantization_config")
+    if method:
+        name = method.get("quant_method", "some method") if isinstance(method, dict) else method
+        raise UserError(
+            f"{folder}: weights must be whole numbers of floating point, got weights quantized by {name}; take the "
+            "checkpoint that they were made of, and base.quantization for fewer bits"
+        )

@@ -27,6 +27,7 @@ from teacher_cache.quality import QualityTally
 from teacher_cache.reader import labels_to_numpy
 from teacher_cache.schema import LABELLED_SPLITS, require_examples
 from teacher_cache.teacher.base.checkpoints import find_base
+from teacher_cache.teacher.base.gguf_file import split_place
 from teacher_cache.teacher.capture.answering import Teacher, load_teacher, read_record
 from teacher_cache.teacher.capture.gate import check_reload, hash_adapter
 from teacher_cache.teacher.capture.inference import compute_answers, read_rows, require_finite, softmax, to_matrix
@@ -135,8 +136,8 @@ def _describe_hidden(request: Capture) -> dict[str, Any]:
     layers = request.config.hidden_layers
     if not layers:
         return {}
-    checkpoint, _ = find_base(request.base)
-    config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False).get_text_config()
+    folder, file = split_place(find_base(request.base)[0])
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **file).get_text_config()
     if layers[-1] > config.num_hidden_layers:
         raise UserError(
             f"cache_teacher.hidden_layers must be from 0 to {config.num_hidden_layers}, the layers of the base, "
