@@ -8,22 +8,30 @@ rows by themselves, it is a character; where neither reading holds, nothing is r
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from pipeline.corpus.label_names import LabelNames
-from pipeline.corpus.row import Columns, Row, quote, require_columns
+from pipeline.corpus.row import Made, Wanted, quote, require_columns
 from pipeline.corpus.text_file import read_lines
 from teacher_cache.errors import UserError
 from teacher_cache.text import normalise_label
 
 # The csv module's own limit is 131,072 characters a field; overlong texts are for cleaning to drop and to count.
 FIELD_CHARACTERS = 2**31 - 1
+ENCLOSED = re.compile('^"(.*)"$', re.DOTALL)
 DELIMITERS = (",", ";", "\t", "|")
 NO_QUOTE = "none"
 CHOOSE = "set source.quote: none where a quote is a character, source.quote: '\"' where it opens a field"
+
+
+class Known(Protocol):
+    """What can be the cell of the second column."""
+
+    def knows(self, value: str) -> bool:
+        """Whether `value` can."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +64,9 @@ class Form:
                 yield line
 
     def read_header(self, line: str) -> list[str]:
-        """The columns' names, normalised as those of params.yaml are."""
+        """The columns' names, normalised as those of params.yaml are; quotes around one are none of it in any case."""
         try:
-            return [normalise_label(name) for name in next(self.split([line]))]
+            return [normalise_label(ENCLOSED.sub(r"\1", name.strip())) for name in next(self.split([line]))]
         except csv.Error:
             return []
 
@@ -67,7 +75,7 @@ class Form:
         return {"delimiter": self.delimiter, "quote": self.quote, "encoding": self.encoding}
 
 
-def find_form(path: Path, given: Form, delimiters: Sequence[str], columns: Columns) -> Form:
+def find_form(path: Path, given: Form, delimiters: Sequence[str], columns: Wanted[Any]) -> Form:
     """`given` with the delimiter that a first line `sep=;` names, or else the first that makes the header fit.
 
     Args:
@@ -98,7 +106,7 @@ def find_form(path: Path, given: Form, delimiters: Sequence[str], columns: Colum
     raise AssertionError("a header with the columns was found above")
 
 
-def choose_quote(path: Path, form: Form, columns: Columns, labels: LabelNames) -> Form:
+def choose_quote(path: Path, form: Form, columns: Wanted[Any], labels: Known) -> Form:
     """`form`, or the same without quotes where its quotes are characters.
 
     Raises:
@@ -114,7 +122,7 @@ def choose_quote(path: Path, form: Form, columns: Columns, labels: LabelNames) -
     raise UserError(f"{path.name} {fault}; {CHOOSE}")
 
 
-def read_delimited(path: Path, form: Form, columns: Columns) -> Iterator[Row]:
+def read_delimited(path: Path, form: Form, columns: Wanted[Made]) -> Iterator[Made]:
     """Rows of a file with a header line; blank lines, and lines of blank fields, are skipped.
 
     Raises:
@@ -136,8 +144,7 @@ def read_delimited(path: Path, form: Form, columns: Columns) -> Iterator[Row]:
                     f"{place}: must have {len(names)} fields as the header has, got {len(fields)}; quote a field with "
                     f"{quote(form.delimiter)} or a line break in it, or name another source.delimiter"
                 )
-            text, *others = (None if index is None else fields[index] for index in at)
-            yield Row(place, text, *others)
+            yield columns.make_row(place, [None if index is None else fields[index] for index in at])
     except csv.Error as error:
         raise UserError(f"{path.name} {_word_quotes(first_line, error)}; {CHOOSE}") from None
     finally:
@@ -147,7 +154,7 @@ def read_delimited(path: Path, form: Form, columns: Columns) -> Iterator[Row]:
 class _Rows:
     """Lines taken for rows, each by itself."""
 
-    def __init__(self, form: Form, path: Path, columns: Columns, labels: LabelNames) -> None:
+    def __init__(self, form: Form, path: Path, columns: Wanted[Any], labels: Known) -> None:
         self.form, self.path, self.labels = form, path, labels
         self.names = form.read_header(next(form.read_body(path)))
         self.at = [None if name is None else self.names.index(name) for name in columns]

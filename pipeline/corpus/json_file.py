@@ -1,6 +1,7 @@
 """JSON files -> rows: an object a line, a list of objects, a table by columns or by rows.
 
-In: a file's path, its encoding, the columns.  Out: read_json_lines(), read_json().  Imports: the standard library.
+In: a file's path, its encoding, the columns.  Out: read_json_lines(), read_json(), list_lines(), list_objects().
+Imports: the standard library.
 
 A column may lie deeper: `data.text` is the key `text` of the object under `data`, `annotations.result.value.choices`
 what all objects of two lists have there, `annotations.0.result` what the first has.
@@ -11,16 +12,37 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.corpus.row import Columns, Row, quote, require_columns, require_text
+from pipeline.corpus.row import Made, Wanted, quote, require_columns
 from pipeline.corpus.text_file import read_lines
 from teacher_cache.errors import UserError
 
+# A row's place, for errors, and what is there.
+Placed = tuple[str, dict[str, Any]]
 
-def read_json_lines(path: Path, encoding: str, columns: Columns) -> Iterator[Row]:
+
+def read_json_lines(path: Path, encoding: str, columns: Wanted[Made]) -> Iterator[Made]:
     """Rows of a file with one JSON object a line; blank lines are skipped.
 
     Raises:
         UserError: a line that is no object, or lacks a column; with its number.
+    """
+    return (_make_row(place, content, columns) for place, content in list_lines(path, encoding))
+
+
+def read_json(path: Path, encoding: str, columns: Wanted[Made]) -> Iterator[Made]:
+    """Rows of a file that is one JSON value, read whole, or that has an object a line.
+
+    Raises:
+        UserError: it is no table of objects, or a row lacks a column.
+    """
+    return (_make_row(place, content, columns) for place, content in list_objects(path, encoding, columns.text))
+
+
+def list_lines(path: Path, encoding: str) -> Iterator[Placed]:
+    """The objects of a file that has one a line.
+
+    Raises:
+        UserError: a line that is no object, with its number.
     """
     for number, line in enumerate(read_lines(path, encoding), start=1):
         if not line.strip():
@@ -32,28 +54,28 @@ def read_json_lines(path: Path, encoding: str, columns: Columns) -> Iterator[Row
             raise UserError(f"{place}: must be one JSON object, got {quote(line)} ({error})") from None
         if not isinstance(content, dict):
             raise UserError(f"{place}: must be one JSON object, got {quote(content)}")
-        yield _make_row(place, content, columns)
+        yield place, content
 
 
-def read_json(path: Path, encoding: str, columns: Columns) -> Iterator[Row]:
-    """Rows of a file that is one JSON value, read whole, or that has an object a line.
+def list_objects(path: Path, encoding: str, text: str) -> Iterator[Placed]:
+    """The objects of a file that is one JSON value with a column `text`, read whole, or that has an object a line.
 
     Raises:
-        UserError: it is no table of objects, or a row lacks a column.
+        UserError: it is no table of objects.
     """
     lines = list(read_lines(path, encoding))
     try:
         content = json.loads("".join(lines))
     except (ValueError, RecursionError) as error:
         if next(line for line in lines if line.strip()).rstrip().endswith("}"):
-            yield from read_json_lines(path, encoding, columns)
+            yield from list_lines(path, encoding)
             return
         raise UserError(f"{path.name}: must be JSON, got: {error}") from None
-    for number, row in enumerate(_list_rows(path, content, columns.text), start=1):
+    for number, row in enumerate(_list_rows(path, content, text), start=1):
         place = f"{path.name} row {number}"
         if not isinstance(row, dict):
             raise UserError(f"{place}: must be a JSON object, got {quote(row)}")
-        yield _make_row(place, row, columns)
+        yield place, row
 
 
 def _list_rows(path: Path, content: Any, text: str) -> list[Any]:
@@ -73,12 +95,11 @@ def _list_rows(path: Path, content: Any, text: str) -> list[Any]:
     raise UserError(f"{path.name}: must be a list of objects or a table that pandas wrote, got {quote(content)}")
 
 
-def _make_row(place: str, content: dict[str, Any], columns: Columns) -> Row:
+def _make_row(place: str, content: dict[str, Any], columns: Wanted[Made]) -> Made:
     names = list(_list_names(content))
     present = [name for name in columns.named if name in content or name.partition(".")[0] in content]
     require_columns(place, present if len(present) == len(columns.named) else names, columns)
-    text, *others = (None if name is None else _read_field(content, name) for name in columns)
-    return Row(place, require_text(place, text), *others)
+    return columns.make_row(place, [None if name is None else _read_field(content, name) for name in columns])
 
 
 def _read_field(content: dict[str, Any], name: str) -> Any:

@@ -1,12 +1,35 @@
 """One row as a source gives it, before cleaning, and the columns that it is taken from.
 
-In: nothing.  Out: Row, Columns, quote(), require_columns().  Imports: no torch, no jax.
+In: nothing.  Out: Row, Wanted, Columns, quote(), require_columns().  Imports: no torch, no jax.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from teacher_cache.errors import UserError
+
+Made = TypeVar("Made", covariant=True)
+
+
+class Wanted(Protocol[Made]):
+    """The columns that are read of a file, in an order; of those that are not there a name may be None."""
+
+    @property
+    def advice(self) -> str:
+        """What to do where one is missing."""
+
+    @property
+    def text(self) -> str:
+        """The column that every row must have."""
+
+    @property
+    def named(self) -> list[str]:
+        """Those that are read, each once."""
+
+    def __iter__(self) -> Iterator[str | None]: ...
+
+    def make_row(self, place: str, values: Sequence[Any]) -> Made:
+        """A row of the cells of all columns, in their order, None for a column that is not read."""
 
 
 class Row(NamedTuple):
@@ -31,9 +54,23 @@ class Columns(NamedTuple):
     split: str | None = None
 
     @property
+    def advice(self) -> str:
+        """What to do where one is missing."""
+        return "name the columns in the source's text and label"
+
+    @property
     def named(self) -> list[str]:
         """Those that are read, each once."""
         return list(dict.fromkeys(name for name in self if name is not None))
+
+    def make_row(self, place: str, values: Sequence[Any]) -> Row:
+        """A row of these cells.
+
+        Raises:
+            UserError: the text is none.
+        """
+        text, *others = values
+        return Row(place, require_text(place, text), *others)
 
 
 def quote(value: object) -> str:
@@ -42,7 +79,7 @@ def quote(value: object) -> str:
     return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
-def require_columns(place: str, names: Sequence[str], wanted: Columns, advice: str = "") -> None:
+def require_columns(place: str, names: Sequence[str], wanted: Wanted[Any], advice: str = "") -> None:
     """Refuse a source that does not have each of the `wanted` columns exactly once.
 
     Raises:
@@ -52,8 +89,7 @@ def require_columns(place: str, names: Sequence[str], wanted: Columns, advice: s
         if (count := names.count(name)) != 1:
             found = ", ".join(quote(other) for other in names[:12])
             raise UserError(
-                f"{place}: there must be one column {name}, got {count} (columns: {found}); "
-                f"name the columns in the source's text and label{advice}"
+                f"{place}: there must be one column {name}, got {count} (columns: {found}); {wanted.advice}{advice}"
             )
 
 

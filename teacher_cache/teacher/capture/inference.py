@@ -1,7 +1,7 @@
 """Rows of examples.parquet -> the teacher's logits, probabilities and hidden states.
 
 In: a Parquet file of examples, a loaded Teacher.  Out: read_rows(), compute_answers(), answer_batches(),
-compute_logits(), softmax(), require_finite(), to_matrix().  Imports: pyarrow, NumPy.
+compute_logits(), require_finite(), to_matrix().  Imports: pyarrow, NumPy.
 """
 
 from collections.abc import Sequence
@@ -63,13 +63,6 @@ def answer_batches(
 def compute_logits(teacher: Teacher, texts: Sequence[str], tokens_per_batch: int) -> np.ndarray:
     """Float32 logits (rows, classes) of `texts`, computed in batches of like length and put back in order."""
     return compute_answers(teacher, texts, tokens_per_batch)[0]
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis at temperature 1, computed in float64 and rounded to float32 once."""
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    exponentials = np.exp(shifted)
-    return (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
 def require_finite(matrix: np.ndarray, example_ids: pa.ChunkedArray, name: str = "logits") -> None:

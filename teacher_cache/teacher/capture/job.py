@@ -21,6 +21,7 @@ import torch
 from accelerate import PartialState
 from transformers import AutoConfig
 
+from teacher_cache.distributions import softmax
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import Manifest, fingerprint_examples
 from teacher_cache.quality import QualityTally
@@ -30,7 +31,7 @@ from teacher_cache.teacher.base.checkpoints import find_base
 from teacher_cache.teacher.base.gguf_file import split_place
 from teacher_cache.teacher.capture.answering import Teacher, load_teacher, read_record
 from teacher_cache.teacher.capture.gate import check_reload, hash_adapter
-from teacher_cache.teacher.capture.inference import compute_answers, read_rows, require_finite, softmax, to_matrix
+from teacher_cache.teacher.capture.inference import compute_answers, read_rows, require_finite, to_matrix
 from teacher_cache.teacher.progress import track
 from teacher_cache.teacher.sharding import is_sharded
 from teacher_cache.teacher.teacher_config import CaptureConfig

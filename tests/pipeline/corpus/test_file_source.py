@@ -55,6 +55,14 @@ def test_a_record_is_placed_by_the_line_it_begins_in(write):
     assert [row.place for row in read_rows(path)[0]] == ["a.csv line 2", "a.csv line 5"]
 
 
+def test_a_quoted_header_is_read_whatever_becomes_of_the_quotes(write):
+    assert read(write("a.csv", '"text","label"\n"one, two",pos\n')) == [("one, two", "pos")]
+    assert read(write("b.csv", '"text","label"\nsix 6" nails,pos\n"so" he said,neg\n')) == [
+        ('six 6" nails', "pos"),
+        ('"so" he said', "neg"),
+    ]
+
+
 def test_tsv_keeps_commas(write):
     assert read(write("a.TSV", "label\ttext\n1\tone, two\n")) == [("one, two", "1")]
 
