@@ -16,6 +16,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "init": "A project of your own, in an empty folder",
         "upgrade": "Carry a project of version 0.1 over",
         "doctor": "What is installed, what works, what is missing",
+        "fetch": "A small pretrained LLM, without a hub",
         "profile": "Choose what runs, from smoke to paper",
         "teachers": "Each teacher's base, LoRA and size",
         "plan": "What `dvc repro` would run, why, how long",

@@ -1,6 +1,7 @@
 """What DVC would remove for good: files of the user's in a folder that a stage makes anew.
 
-In: params.yaml, dvc.yaml, the working folder.  Out: require_runnable(), require_protected(), list_outs().
+In: params.yaml, dvc.yaml, the working folder.  Out: require_runnable(), require_protected(), require_outside(),
+list_outs().
 Imports: pipeline.params, ruamel.yaml.
 
 DVC removes a stage's outputs before it runs the stage. Stage `inputs`, which runs first, and the commands that come
@@ -9,7 +10,7 @@ before it refuse where that would take something that no stage can make again.
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 from itertools import product
 from pathlib import Path
@@ -74,7 +75,7 @@ def require_protected(params: Mapping[str, Any], stages: Path = STAGES) -> None:
             stage did not make.
     """
     outs = dict(list_outs(read_yaml(stages)["stages"], params))
-    _require_named_outside(params, outs)
+    _require_outside(list_named(params), outs)
     for out, owner in outs.items():
         for file in sorted(out.rglob("*")) if out.is_dir() else ():
             name = file.relative_to(out).as_posix()
@@ -85,12 +86,22 @@ def require_protected(params: Mapping[str, Any], stages: Path = STAGES) -> None:
                 )
 
 
-def _require_named_outside(params: Mapping[str, Any], outs: Mapping[Path, str]) -> None:
+def require_outside(key: str, path: Path) -> None:
+    """Refuse a folder or file that a command is to write, where the project in the current folder owns that place.
+
+    Raises:
+        UserError: it lies in an output of an active stage, or in what is ours alone; `key` says what the user calls it.
+    """
+    if STAGES.is_file() and PARAMS.is_file():
+        _require_outside([(key, str(path))], dict(list_outs(read_yaml(STAGES)["stages"], read_yaml(PARAMS))))
+
+
+def _require_outside(named: Iterable[tuple[str, str]], outs: Mapping[Path, str]) -> None:
     roots = (Path.cwd(), find_root())
     whose = {out: f"the output of stage {owner}, which DVC replaces" for out, owner in outs.items()}
     whose |= {Path(folder): words for folder, words in OURS.items()}
     owned = {place: out for out in whose for root in roots for place in (root / out, (root / out).resolve())}
-    for key, path in list_named(params):
+    for key, path in named:
         # By its name, here and in the project, and by where its links lead.
         places = [Path(os.path.normpath(root / Path(path).expanduser())) for root in roots]
         for place in (*places, locate(path).resolve()):

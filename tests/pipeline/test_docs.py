@@ -38,6 +38,7 @@ NOT_RUN = {
     "ray start": "a cluster",
     "RAY_ADDRESS": "a cluster",
     "qdllm teachers --pin": "the hub",
+    "qdllm fetch": "the package registry; commands/test_fetch.py runs it on a folder",
 }
 # What is written as for the default profile, on the reader's machine -> what the small project has.
 SUBSTITUTED = {
