@@ -76,13 +76,18 @@ class CircuitConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class LossConfig:
-    """The loss, equation 24: `soft` * (kl * KL + js * JS) + `hard` * CE; a weight of 0 switches its term off."""
+    """The loss, equation 24: `soft` * (kl * KL + js * JS) + `hard` * CE; a weight of 0 switches its term off.
+
+    A text of the pool has no label and no CE; it has the other terms where its teacher gives a class the probability
+    `confidence` at least.
+    """
 
     soft: NotNegative = 0.9
     hard: NotNegative = 0.1
     kl: NotNegative = 1.0
     js: NotNegative = 1.0
     temperature: Positive = 1.0
+    confidence: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -92,6 +97,9 @@ class TrainingConfig:
     `l2` / 2 times the sum of the squares of the weights that meet the features is part of the loss, so that the optimum
     is that of a penalised loss, as in logistic regression. `weight_decay` is decoupled from Adam, and takes all
     parameters.
+    `epochs` become as many as `min_steps` steps of the optimizer take, where they are fewer: of few texts an epoch is a
+    few steps. Of a task's pool the first `pool` texts by id are trained on beside the labelled ones; all where it is
+    null.
 
     Source: Loshchilov and Hutter 2019, arXiv:1711.05101, for what tells the two apart.
     """
@@ -105,6 +113,8 @@ class TrainingConfig:
     clip_norm: Positive | None = None
     batch_size: Annotated[int, Field(ge=1)] = 64
     epochs: Annotated[int, Field(ge=1)] = 6
+    min_steps: Annotated[int, Field(ge=0)] = 0
+    pool: Annotated[int, Field(ge=0)] | None = None
     patience: Annotated[int, Field(ge=1)] | None = None
     seeds: Annotated[int, Field(ge=1)] = 5
 

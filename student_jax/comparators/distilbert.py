@@ -35,7 +35,7 @@ def build_distilbert(config: DistilBertConfig, facts: Facts, bert: Bert | None =
 
     def compute_loss(network: Classifier, batch: Split) -> Float[Array, ""]:
         scores, states = network.look(batch.features)
-        soft = distillation_loss(scores, batch.logits, batch.labels, config.loss)
+        soft = distillation_loss(scores, batch.logits, batch.labels, config.loss, batch.known)
         return soft + config.cosine * measure_turn(states[:, -1], batch.hidden[:, -1])
 
     start = start_encoder(size, bert, spread=True)

@@ -22,11 +22,10 @@ from student_jax.comparators.network import Classifier, Scores, TransformerSize,
 from student_jax.comparators.token_dataset import Facts
 from student_jax.data.dataset import Split
 from student_jax.model import Model
-from student_jax.training.losses import cross_entropy, jensen_shannon, kullback_leibler
+from student_jax.training.losses import cross_entropy, find_sure, jensen_shannon, kullback_leibler
+from teacher_cache.schema import NO_LABEL
 
 SIZES = {"paper": TransformerSize(12, 768, 12, 3072), "small": TransformerSize(2, 64, 2, 128)}
-# The label of a text whose label training does not see.
-HIDDEN = -1
 
 
 def build_few_labels(config: FewLabelsConfig, facts: Facts, bert: Bert | None = None) -> Model:
@@ -47,7 +46,7 @@ def hide_labels(dataset: Mapping[str, Split], labelled: int) -> dict[str, Split]
     """
     labels = dataset["train"].labels
     kept = np.concatenate([np.flatnonzero(labels == label)[:labelled] for label in np.unique(labels)])
-    seen = np.full_like(labels, HIDDEN)
+    seen = np.full_like(labels, NO_LABEL)
     seen[kept] = labels[kept]
     return {**dataset, "train": dataset["train"]._replace(labels=seen)}
 
@@ -60,8 +59,8 @@ def semi_supervised_loss(
     Each part is a mean over all rows, so that a text weighs the same whatever its batch.
     """
     teacher, loss = jax.nn.softmax(teacher_logits), config.loss
-    known = labels != HIDDEN
-    sure = ~known & (teacher.max(axis=1) >= config.confidence)
+    known = labels != NO_LABEL
+    sure = ~known & find_sure(teacher_logits, config.confidence)
     guesses = loss.kl * kullback_leibler(scores, teacher) + loss.js * jensen_shannon(scores, teacher)
     supervised = cross_entropy(scores, jnp.maximum(labels, 0))
     return jnp.mean(jnp.where(known, loss.hard * supervised, 0.0) + jnp.where(sure, loss.soft * guesses, 0.0))

@@ -24,7 +24,7 @@ from student_jax.comparators.network import Classifier, Scores, TransformerSize,
 from student_jax.comparators.token_dataset import Facts
 from student_jax.data.dataset import Split
 from student_jax.model import Model
-from student_jax.training.losses import cross_entropy
+from student_jax.training.losses import cross_entropy, find_sure
 
 SIZES = {"paper": TransformerSize(12, 384, 12, 1536), "small": TransformerSize(1, 32, 2, 64)}
 
@@ -37,7 +37,10 @@ def build_minillm(config: MiniLlmConfig, facts: Facts, bert: Bert | None = None)
         scores = network(batch.features)
         temperature = config.loss.temperature
         reverse = reverse_divergence(scores / temperature, batch.logits / temperature) * temperature**2
-        return jnp.mean(config.loss.soft * reverse + config.loss.hard * cross_entropy(scores, batch.labels))
+        if batch.known is not None:
+            reverse = jnp.where(batch.known | find_sure(batch.logits, config.loss.confidence), reverse, 0.0)
+        labels = cross_entropy(scores, batch.labels, batch.known)
+        return jnp.mean(config.loss.soft * reverse + config.loss.hard * labels)
 
     return build_network(lambda rngs: Classifier(size, facts, pooler=True, rngs=rngs), compute_loss)
 

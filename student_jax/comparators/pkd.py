@@ -36,7 +36,7 @@ def build_pkd(config: PkdConfig, facts: Facts, bert: Bert | None = None) -> Mode
 
     def compute_loss(network: Classifier, batch: Split) -> Float[Array, ""]:
         scores, states = network.look(batch.features)
-        soft = distillation_loss(scores, batch.logits, batch.labels, config.loss)
+        soft = distillation_loss(scores, batch.logits, batch.labels, config.loss, batch.known)
         return soft + config.patience_weight * measure_patience(states[:, pairs], batch.hidden[:, :kept])
 
     start = start_encoder(size, bert, spread=False)

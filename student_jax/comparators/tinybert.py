@@ -32,7 +32,7 @@ def build_tinybert(config: TinyBertConfig, facts: Facts, bert: Bert | None = Non
 
     def compute_loss(network: Classifier, batch: Split) -> Float[Array, ""]:
         scores, states = network.look(batch.features)
-        soft = distillation_loss(scores, batch.logits, batch.labels, config.loss)
+        soft = distillation_loss(scores, batch.logits, batch.labels, config.loss, batch.known)
         return soft + config.hidden * measure_distance(states[:, pairs], batch.hidden)
 
     start = start_encoder(size, bert, spread=False)

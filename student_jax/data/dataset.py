@@ -27,7 +27,7 @@ class Split(NamedTuple):
     `features` are what is classified: vectors, or tokens; StoredValues where they would be too large for memory.
     `labels` are NO_LABEL in the pool.
     `hidden` are the teacher's states of some layers, None where the model is not trained on them. `ids` names the rows'
-    examples, dtype V16; it is None where no one asks for them.
+    examples, dtype V16; it is None where no one asks for them. `known` says which rows have a label, None where all do.
     """
 
     features: Float[Any, "rows dimensions"] | Int[Any, "rows tokens"]
@@ -35,6 +35,7 @@ class Split(NamedTuple):
     labels: Int[Any, " rows"]
     ids: Any = None
     hidden: Any = None  # "rows layers width"
+    known: Any = None  # "rows"
 
 
 def open_dataset(

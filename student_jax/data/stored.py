@@ -67,6 +67,16 @@ class StoredValues:
             mask[mask] = rows[span]
         return StoredValues(self.path, self.shape[1], kept)
 
+    def merge(self, other: "StoredValues") -> tuple["StoredValues", np.ndarray]:
+        """The rows of both, none of which both have, in the file's order.
+
+        Returns:
+            The values, and where each row stands among the rows of `self` and, behind them, of `other`.
+        """
+        places = [np.flatnonzero(np.concatenate(values._kept)) for values in (self, other)]
+        kept = [own | others for own, others in zip(self._kept, other._kept, strict=True)]
+        return StoredValues(self.path, self.shape[1], kept), np.argsort(np.concatenate(places))
+
     def read_group(self, group: int) -> np.ndarray:
         """The values of one row group, (rows, dimensions).
 

@@ -65,7 +65,8 @@ def _cut(split: Split, held: Sequence[Piece], rows: int) -> tuple[Split, Piece]:
     """The first `rows` rows of the pieces, and what is left of them."""
     features, places = (np.concatenate(parts) for parts in zip(*held, strict=True))
     taken = places[:rows]
-    window = split._replace(features=features[:rows], logits=split.logits[taken], labels=split.labels[taken], ids=None)
+    known = None if split.known is None else split.known[taken]
+    window = Split(features[:rows], split.logits[taken], split.labels[taken], known=known)
     return window, (features[rows:], places[rows:])
 
 

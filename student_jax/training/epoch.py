@@ -84,7 +84,7 @@ def measure_loss(model: Model, parameters: Any, batch: Split, numbers: Numbers) 
     if model.loss is not None:
         return model.loss(parameters, batch)
     scores = model.apply(parameters, batch.features)
-    return distillation_loss(scores, batch.logits, batch.labels, numbers.loss)
+    return distillation_loss(scores, batch.logits, batch.labels, numbers.loss, batch.known)
 
 
 def sum_penalised(model: Model, parameters: Any) -> Float[Array, ""] | float:

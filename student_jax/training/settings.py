@@ -17,7 +17,7 @@ from student_jax.config import TrainingConfig
 from student_jax.data.dataset import Split
 from student_jax.model import Model
 from student_jax.training.best_epochs import Divergence, Training
-from student_jax.training.trainer import name_program, show_epoch, train_together
+from student_jax.training.trainer import count_epochs, name_program, show_epoch, train_together
 from teacher_cache.errors import UserError
 
 LOG = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def train_settings(
         groups.setdefault(name_program(config), []).append(index)
     chunks = [chunk for members in groups.values() for chunk in cut(members, MAX_STUDENTS // configs[members[0]].seeds)]
     finished: dict[int, Training | Failure] = {}
-    epochs = sum(configs[chunk[0]].epochs for chunk in chunks)
+    epochs = sum(count_epochs(configs[chunk[0]], dataset) for chunk in chunks)
     with tqdm(total=epochs, desc=name, unit="epoch", disable=not sys.stderr.isatty()) as bar:
         for chunk in chunks:
             found = _train_chunk([configs[index] for index in chunk], build, dataset, seed, name, bar)
@@ -92,7 +92,7 @@ def _train_chunk(
     bar: tqdm,
 ) -> list[Training | Failure]:
     """Train settings of one program together; where memory lacks, half of them after the other."""
-    epochs, shown = configs[0].epochs, bar.n
+    epochs, shown = count_epochs(configs[0], dataset), bar.n
     try:
         models = [build(config) for config in configs]
         trained = train_together(models, dataset, configs, seed, partial(show_epoch, bar, name, epochs))

@@ -1,7 +1,7 @@
 """Training: many students in one program, a whole epoch in one compiled call, the best epoch of each student kept.
 
 In: Models, the dataset, TrainingConfigs.
-Out: Report, train(), train_together(), name_program(), show_epoch().
+Out: Report, train(), train_together(), count_epochs(), name_program(), show_epoch().
 Imports: jax, tqdm.
 """
 
@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from student_jax.config import TrainingConfig
 from student_jax.data.dataset import Split
+from student_jax.data.training_rows import count_rows, join_pool
 from student_jax.data.windows import Windows
 from student_jax.devices import ROWS, STUDENTS, require_memory, share_training
 from student_jax.model import Model, Score, build_scorer, convert_floats
@@ -48,7 +49,7 @@ Validate: TypeAlias = Callable[[Any, LossNumbers, Split], tuple[list[float], lis
 
 
 def train(model: Model, dataset: Mapping[str, Split], config: TrainingConfig, seed: int, name: str) -> Training:
-    """Train `config.seeds` students side by side on split `train`; epochs and seed are chosen on `validation`.
+    """Train `config.seeds` students side by side on splits `train` and `pool`; `validation` chooses epochs and seed.
 
     An epoch takes every row once, in an order of its own; the rows that do not fill a last batch are left out of it.
     Features that stay in their file are mixed inside of a window of rows, and windows differ from epoch to epoch.
@@ -63,8 +64,9 @@ def train(model: Model, dataset: Mapping[str, Split], config: TrainingConfig, se
     Raises:
         UserError: a validation loss is not finite.
     """
-    with tqdm(total=config.epochs, desc=name, unit="epoch", disable=not sys.stderr.isatty()) as bar:
-        report = partial(show_epoch, bar, name, config.epochs)
+    epochs = count_epochs(config, dataset)
+    with tqdm(total=epochs, desc=name, unit="epoch", disable=not sys.stderr.isatty()) as bar:
+        report = partial(show_epoch, bar, name, epochs)
         (training,) = train_together([model], dataset, [config], seed, report)
     if isinstance(training, Divergence):
         raise UserError(
@@ -72,6 +74,12 @@ def train(model: Model, dataset: Mapping[str, Split], config: TrainingConfig, se
             "lower learning_rate"
         )
     return training
+
+
+def count_epochs(config: TrainingConfig, dataset: Mapping[str, Split]) -> int:
+    """`config.epochs`, or as many as `config.min_steps` steps take where these are more."""
+    rows = count_rows(dataset, config.pool)
+    return max(config.epochs, -(-config.min_steps // (rows // min(config.batch_size, rows))))
 
 
 def name_program(config: TrainingConfig) -> TrainingConfig:
@@ -112,8 +120,9 @@ def train_together(
 def _train(
     models: Sequence[Model], dataset: Mapping[str, Split], configs: Sequence[TrainingConfig], seed: int, report: Report
 ) -> list[Training | Divergence]:
-    model, config = models[0], configs[0]
-    rows = len(dataset["train"].labels)
+    model, config = models[0], replace(configs[0], epochs=count_epochs(configs[0], dataset))
+    train = join_pool(dataset, config.pool)
+    rows = len(train.labels)
     batch = min(config.batch_size, rows)
     students = [Student(setting, seed + k) for setting in range(len(configs)) for k in range(config.seeds)]
     mesh = share_training(len(students), batch)
@@ -131,7 +140,7 @@ def _train(
     run_epoch = compile_epoch(model, config, rows // batch, mesh)
     score = build_scorer(model, config.precision)
     validate = _compile_validation(score)
-    windows = Windows(dataset["train"], batch, partial(_load, config.precision, mesh))
+    windows = Windows(train, batch, partial(_load, config.precision, mesh))
     rates = jax.device_put(arrange_rates(model, config.precision), NamedSharding(mesh, P()))
     states = _start_states(config, parameters, numbers, rates, rows // batch)
     # Off the processor's memory, where an epoch finds them and leaves them.

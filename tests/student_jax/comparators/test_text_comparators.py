@@ -9,7 +9,7 @@ from scipy.special import log_softmax, softmax
 
 from student_jax.comparators.comparator_config import TEXT_CONFIGS, FewLabelsConfig, TextConfig
 from student_jax.comparators.distilbert import measure_turn
-from student_jax.comparators.few_labels import HIDDEN, hide_labels, semi_supervised_loss
+from student_jax.comparators.few_labels import hide_labels, semi_supervised_loss
 from student_jax.comparators.minillm import reverse_divergence
 from student_jax.comparators.network import count_inference
 from student_jax.comparators.pkd import measure_patience
@@ -20,6 +20,7 @@ from student_jax.comparators.tinybert import measure_distance
 from student_jax.config import LossConfig
 from student_jax.data.dataset import Split
 from student_jax.model import count_trainable, name_arrays
+from teacher_cache.schema import NO_LABEL
 from tests.student_jax.comparators.conftest import LENGTH, VOCABULARY, make_tokens
 
 RANDOM = np.random.default_rng(3)
@@ -53,7 +54,7 @@ def test_distances_of_states_by_hand():
 def test_the_loss_of_few_labels_by_hand():
     """Row 0 and 1 have labels; of the others the teacher is sure of 2 and 4; all six rows divide."""
     logits = np.array([[0, 0, 0], [9, 0, 0], [3, 0, 0], [0.5, 0, 0], [0, 4, 0], [0, 0, 1]], np.float32)
-    labels = np.array([1, 2, HIDDEN, HIDDEN, HIDDEN, HIDDEN], np.int32)
+    labels = np.array([1, 2, NO_LABEL, NO_LABEL, NO_LABEL, NO_LABEL], np.int32)
     config = FewLabelsConfig(confidence=0.8, loss=LossConfig(soft=0.7, hard=0.3, js=0.0))
     q, f = log_softmax(SCORES, axis=1), softmax(logits, axis=1)
     divergence = (f * (np.log(f) - q)).sum(axis=1)
@@ -66,7 +67,7 @@ def test_few_labels_are_few_of_each_class(dataset):
     hidden = hide_labels(dataset, 10)
     seen = hidden["train"].labels
     assert [(seen == label).sum() for label in (0, 1)] == [10, 10]
-    kept = seen != HIDDEN
+    kept = seen != NO_LABEL
     np.testing.assert_array_equal(seen[kept], dataset["train"].labels[kept])
     assert hidden["validation"] is dataset["validation"]
 

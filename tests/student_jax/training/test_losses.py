@@ -10,6 +10,7 @@ from scipy.stats import entropy
 
 from student_jax.config import LossConfig
 from student_jax.training.losses import cross_entropy, distillation_loss, isolate_term, jensen_shannon, kullback_leibler
+from teacher_cache.schema import NO_LABEL
 
 TEMPERATURES = [0.5, 1.0, 4.0]
 
@@ -131,3 +132,37 @@ def test_an_isolated_term_is_that_term_at_full_weight(rows, term):
     }[term]
     got = distillation_loss(scores, logits, jnp.asarray(labels), config)
     assert float(got) == pytest.approx(float(expected.mean()), rel=1e-6)
+
+
+def test_a_row_without_a_label_has_the_soft_terms_alone_and_counts_in_the_mean(rows):
+    """By hand: rows 1 and 4 have no label; all six rows divide both sums."""
+    scores, logits, labels = rows
+    teacher, known = softmax(logits, axis=1), np.array([True, False, True, True, False, True])
+    labels = np.where(known, labels, NO_LABEL).astype(np.int32)
+    divergences = entropy(teacher, softmax(scores, axis=1), axis=1)
+    hard = -log_softmax(scores, axis=1)[known, labels[known]]
+    config = LossConfig(soft=0.7, hard=0.3, js=0.0)
+    expected = 0.7 * divergences.sum() / 6 + 0.3 * hard.sum() / 6
+    got = distillation_loss(scores, logits, jnp.asarray(labels), config, known)
+    assert float(got) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_missing_label_is_read_as_no_class(rows):
+    """What forgets that there is none gets NaN, not the last class; what knows it, a finite gradient."""
+    scores, logits, _ = rows
+    labels, known = jnp.full(6, NO_LABEL), jnp.zeros(6, bool)
+    assert np.isnan(distillation_loss(scores, logits, labels, LossConfig()))
+    gradient = jax.grad(distillation_loss)(jnp.asarray(scores), logits, labels, LossConfig(), known)
+    expected = jax.grad(distillation_loss)(jnp.asarray(scores), logits, labels * 0, LossConfig(hard=0.0))
+    np.testing.assert_allclose(gradient, expected, atol=1e-7)
+
+
+def test_of_rows_without_a_label_those_count_whose_teacher_is_sure(rows):
+    """By hand: a teacher of two classes that gives 0.6 and 0.9; the labelled row's 0.6 counts whatever it is."""
+    scores = rows[0][:3, :2]
+    teacher = np.array([[0.6, 0.4], [0.6, 0.4], [0.1, 0.9]], np.float32)
+    known = np.array([True, False, False])
+    config = LossConfig(soft=1.0, hard=0.0, js=0.0, confidence=0.7)
+    divergences = entropy(teacher, softmax(scores, axis=1), axis=1)
+    got = distillation_loss(scores, np.log(teacher), jnp.zeros(3, jnp.int32), config, known)
+    assert float(got) == pytest.approx((divergences[0] + divergences[2]) / 3, rel=1e-5)

@@ -11,6 +11,7 @@ from student_jax.model import build_model
 from student_jax.training import settings as sweep
 from student_jax.training.settings import Failure, cut, train_settings
 from student_jax.training.trainer import train
+from teacher_cache.schema import NO_LABEL
 
 PLAIN = StudentConfig(
     circuit=CircuitConfig(qubits=2, layers=1), epochs=3, batch_size=8, seeds=2, learning_rate=0.02, encoding_scale=0.3
@@ -95,3 +96,16 @@ def test_memory_that_lacks_for_many_is_enough_for_few(dataset, monkeypatch):
     assert [isinstance(one, Failure) for one in found] == [False, False, False, False, True]
     assert "there must be memory for a setting" in found[-1].problem
     assert found[0].curves == train_settings([PLAIN], build, dataset, 7, "test")[0].curves
+
+
+def test_a_curve_of_pools_is_one_call(dataset):
+    """Each size is what training it alone gives; a size without texts is what there is without a pool."""
+    ids, pool = np.arange(30, dtype=">u8").repeat(2).view("V16"), dataset["test"]
+    rows = Split(pool.features[:30], pool.logits[:30], np.full(30, NO_LABEL, np.int32), ids)
+    sizes = [0, 10, None]
+    found = train_settings([replace(PLAIN, pool=size) for size in sizes], build, {**dataset, "pool": rows}, 7, "test")
+    cut_off = rows._replace(**{key: getattr(rows, key)[:10] for key in ("features", "logits", "labels", "ids")})
+    alone = [dataset, {**dataset, "pool": cut_off}, {**dataset, "pool": rows}]
+    for one, expected in zip(found, alone, strict=True):
+        assert one.curves == train(build(PLAIN), expected, PLAIN, 7, "test").curves
+    assert len({one.best_results()[0].validation_loss for one in found}) == 3

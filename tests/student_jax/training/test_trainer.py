@@ -19,6 +19,7 @@ from student_jax.model import Model, build_model
 from student_jax.training.losses import distillation_loss
 from student_jax.training.trainer import train
 from teacher_cache.errors import UserError
+from teacher_cache.schema import NO_LABEL
 
 
 def make_config(circuit=None, **changes):
@@ -240,3 +241,42 @@ def test_windows_of_some_rows_train_as_well(dataset, run, tmp_path, monkeypatch)
     for one, other in zip(found.curves, shuffled.curves, strict=True):
         assert one.train_loss != other.train_loss
         assert one.validation_loss == pytest.approx(other.validation_loss, abs=0.05)
+
+
+@pytest.fixture(scope="module")
+def pooled(dataset):
+    """Two labels, one of them wrong, and a pool of 40 texts whose teacher is right."""
+    train_rows = dataset["train"]
+    ids = np.arange(40, dtype=">u8").repeat(2).view("V16")
+
+    def cut(rows, labels):
+        return Split(train_rows.features[rows], train_rows.logits[rows], labels, ids[: len(labels)])
+
+    few = cut(slice(2), np.array([0, 0], np.int32))
+    return {**dataset, "train": few, "pool": cut(slice(2, 42), np.full(40, NO_LABEL, np.int32))}
+
+
+def test_the_pool_teaches_what_the_labels_do_not(pooled):
+    config = make_config(epochs=30, learning_rate=0.05, schedule="constant", loss=LossConfig(soft=0.5, hard=0.5))
+    best = {}
+    for pool in (None, 0):
+        one = replace(config, pool=pool)
+        found = train(build_model(one, 5, 2), pooled, one, 0, "test")
+        best[pool] = min(result.validation_accuracy for result in found.best_results())
+    assert best[None] >= 0.85 > best[0]
+
+
+def test_a_pool_of_no_texts_is_no_pool(pooled):
+    config = make_config(pool=0)
+    without = {name: rows for name, rows in pooled.items() if name != "pool"}
+    found, expected = (train(build_model(config, 5, 2), one, config, 0, "test") for one in (pooled, without))
+    jax.tree.map(np.testing.assert_array_equal, found.parameters, expected.parameters)
+    assert found.curves == expected.curves
+
+
+def test_few_rows_are_trained_on_for_more_epochs_and_the_schedule_knows(run):
+    """42 rows are 5 steps of 8 an epoch: 14 steps at least are 3 epochs, which three epochs have anyway."""
+    asked = run(make_config(epochs=1, min_steps=14))
+    assert asked.curves == run(make_config(epochs=3, min_steps=0)).curves
+    assert len(run(make_config(epochs=3, min_steps=15)).curves) == 6
+    assert len(run(make_config(epochs=3, min_steps=16)).curves) == 8
