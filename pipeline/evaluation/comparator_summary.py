@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.entry import PATH, Function, require, write_record
 from pipeline.evaluation.answers import write_answers
-from pipeline.evaluation.predictions import predict_splits
+from pipeline.evaluation.predictions import count_training, predict_splits
 from pipeline.evaluation.scoring import average_scores, score_seeds
 from pipeline.evaluation.summary import Comparison, Epoch, Parameters, list_metrics, write_summary
 from student_jax.comparators.learned import Learned
@@ -93,6 +93,7 @@ def summarise_comparator(
         seconds_per_epoch=training.seconds_per_epoch,
         inference_seconds=time_scoring(training.score, learned.selected_parameters, test),
         inference_texts=len(test),
+        trained_on=count_training(dataset),
         cache=manifest.fingerprint,
         **facts,
     )

@@ -17,6 +17,7 @@ Integers = NDArray[np.integer]
 BINS = 15  # Guo et al. 2017, arXiv:1706.04599, section 5
 # A true class that was given probability 0 costs -log(1e-12) = 27.6 nats and not infinity, which JSON cannot say.
 SMALLEST_PROBABILITY = 1e-12
+RESAMPLES = 10_000
 
 
 class Interval(NamedTuple):
@@ -146,6 +147,18 @@ def compare_answers(labels: Integers, first: Integers, second: Integers) -> Disc
     # Both tails of a fair coin are alike: twice the smaller. scipy.stats, which has the test, takes a second to import.
     p_value = min(1.0, 2 * float(bdtr(min(alone), sum(alone), 0.5)))
     return Discordance(*alone, p_value)
+
+
+def bootstrap_difference(found: Discordance, texts: int) -> Interval:
+    """The first model's accuracy less the second's, with the 95 % interval of the paired bootstrap over `texts` rows.
+
+    To draw rows anew is to draw anew how many the one, the other and neither has right alone; the seed is fixed.
+    Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13 (percentiles).
+    """
+    alone = np.array([found.first_alone, found.second_alone, texts - found.first_alone - found.second_alone])
+    drawn = np.random.default_rng(0).multinomial(texts, alone / texts, RESAMPLES)
+    low, high = np.percentile((drawn[:, 0] - drawn[:, 1]) / texts, (2.5, 97.5))
+    return Interval(float(alone[0] - alone[1]) / texts, float(low), float(high))
 
 
 def adjust_p_values(p_values: Sequence[float]) -> list[float]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.evaluation.predictions import predict_splits, read_embedder, sees_labels
+from pipeline.evaluation.predictions import count_training, predict_splits, read_embedder, sees_labels
 from pipeline.evaluation.scoring import average_scores, count_sides, score_seeds, score_teacher
 from pipeline.evaluation.summary import Epoch, PairSummary, StudentParameters
 from student_jax.checkpoint import CURVES, Checkpoint, read_curves
@@ -61,6 +61,7 @@ def summarise_pair(
         seconds_per_epoch=description.seconds_per_epoch,
         inference_seconds=time_scoring(score, checkpoint.selected_parameters, test),
         inference_texts=len(test),
+        trained_on=count_training(dataset),
         features_saw_labels=sees_labels(embedder["config"]),
         cache=manifest.fingerprint,
         embed=embedder["config"],

@@ -1,6 +1,7 @@
 """What a trained model says of what nothing was trained on, and what the features that it reads have seen.
 
-In: a scorer and parameters, the dataset, a folder of features.  Out: predict_splits(), read_embedder(), sees_labels().
+In: a scorer and parameters, the dataset, a folder of features.
+Out: predict_splits(), count_training(), read_embedder(), sees_labels().
 Imports: student_jax; no torch.
 """
 
@@ -9,12 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from scipy.special import softmax
 
 from pipeline.evaluation.scoring import Predictions
+from pipeline.evaluation.summary import TrainedOn
 from student_jax.data.dataset import EVALUATED, Split
 from student_jax.data.features import DESCRIPTION as EMBEDDER
 from student_jax.model import Score
+from teacher_cache.schema import NO_LABEL
 
 
 def predict_splits(score: Score, parameters: Any, dataset: Mapping[str, Split]) -> dict[str, Predictions]:
@@ -27,6 +31,13 @@ def predict_splits(score: Score, parameters: Any, dataset: Mapping[str, Split]) 
         )
         for name in EVALUATED
     }
+
+
+def count_training(dataset: Mapping[str, Split]) -> TrainedOn:
+    """How many texts of `dataset` are trained on, by whether they have a label."""
+    labels = np.concatenate([dataset[name].labels for name in ("train", "pool") if name in dataset])
+    labelled = int(np.sum(labels != NO_LABEL))
+    return TrainedOn(labelled=labelled, pool=len(labels) - labelled)
 
 
 def read_embedder(folder: Path) -> dict[str, Any]:

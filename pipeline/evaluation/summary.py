@@ -147,12 +147,21 @@ class Reliability:
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
+class TrainedOn:
+    """How many texts with a label, and without one, a model was trained on."""
+
+    labelled: Count
+    pool: Count
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
 class Trained:
     """What student and comparators have in common.
 
     `settings` is the configuration that was chosen; `features_saw_labels` says whether the features were fitted to the
     labels, and is None of what reads texts. `seconds_per_epoch` is for all seeds side by side; `inference_seconds` for
-    `inference_texts` texts. `cache` is the fingerprint of the teacher's cache that was learned from.
+    `inference_texts` texts. `trained_on` counts the texts that were learned from, `cache` is the fingerprint of the
+    teacher's cache.
     """
 
     task: str
@@ -168,6 +177,7 @@ class Trained:
     seconds_per_epoch: NotNegative
     inference_seconds: NotNegative
     inference_texts: Annotated[int, Field(ge=1)]
+    trained_on: TrainedOn
     features_saw_labels: bool | None = None
     cache: str
     format: Literal[2] = FORMAT
@@ -175,6 +185,11 @@ class Trained:
     def __post_init__(self) -> None:
         if self.selected_seed not in {one.seed for one in self.seeds}:
             raise ValueError(f"selected_seed must be one of the seeds, got {self.selected_seed}")
+
+    @property
+    def chosen(self) -> SeedScores:
+        """The seed that validation chose."""
+        return next(one for one in self.seeds if one.seed == self.selected_seed)
 
     @property
     def has_interval(self) -> bool:

@@ -12,12 +12,15 @@ from typing import Any, Literal
 
 from tabulate import tabulate
 
-Kind = Literal["text", "count", "fraction", "nats", "seconds", "mebibytes", "words", "ratio", "significant"]
+Kind = Literal[
+    "text", "count", "fraction", "difference", "nats", "seconds", "mebibytes", "words", "ratio", "significant"
+]
 
 # Four decimals are what the paper's tables 4 to 8 print.
 _FORMATS: Mapping[Kind, str] = {
     "count": ",d",
     "fraction": ".4f",
+    "difference": "+.4f",
     "nats": ".4f",
     "seconds": ",.2f",
     "mebibytes": ",.0f",

@@ -21,6 +21,7 @@ _MARKS: dict[str, dict[str, Any]] = {
     "teacher": {"color": TEACHER, "marker": "s", "markerfacecolor": SURFACE, "markeredgewidth": 1.6},
     "student": {"color": STUDENT, "marker": "o"},
     "comparator": {"color": COMPARATOR, "marker": "D", "markersize": 5},
+    "bound": {"color": INK, "marker": "|", "markersize": 12, "markeredgewidth": 1.6},
 }
 Rows = Sequence[Mapping[str, Any]]
 _LONGEST_NAME = 46  # letters that fit into a figure's width; the table has the whole name
@@ -36,6 +37,29 @@ class Figure:
     description: str
     svg: str
     table: Table
+
+
+def draw_worth(name: str, title: str, table: Table) -> Figure:
+    """What each teacher was worth, one row per task and teacher, of a `worth` table."""
+    records = table.records()
+    models = {"labels_alone": "comparator", "student": "student", "teacher_accuracy": "teacher", "all_labels": "bound"}
+    labels = ("labels alone", "with the teacher", "the teacher", "all labels")
+
+    def paint(canvas: Canvas) -> None:
+        axes = _prepare_rows(canvas, [f"{record['task']} · {record['teacher']}" for record in records])
+        for place, record in enumerate(records):
+            if record["labels_alone"] is not None:
+                axes.hlines(place, record["labels_alone"], record["student"], color=STUDENT, linewidth=2.4)
+        for (key, style), label in zip(models.items(), labels, strict=True):
+            known = [(record[key], place) for place, record in enumerate(records) if record[key] is not None]
+            if known:
+                axes.plot(*zip(*known, strict=True), linestyle="none", label=label, **_MARKS[style])
+        canvas.legend(loc="outside upper left", ncols=4)
+
+    description = (
+        "The line is the gain: from the student of the labels alone to the student that learned from the teacher."
+    )
+    return Figure(name, title, description, draw_svg(name, 90 + _ROW * len(records), paint), table)
 
 
 def draw_accuracy(name: str, title: str, table: Table) -> Figure:

@@ -21,6 +21,7 @@ from pipeline.report.paper.published import find_published
 from pipeline.report.runs import Run
 from pipeline.report.svg import inline_svg
 from pipeline.report.trivial import list_warnings
+from pipeline.report.worth import sum_up_worth, tabulate_worth
 from student_jax.circuit.notation import measured_wires
 from student_jax.config import CircuitConfig
 from student_jax.export.drawing import draw_circuit
@@ -60,7 +61,12 @@ def build_report(runs: Sequence[Run], profile: str, folder: Path) -> None:
 def build_tables(runs: Sequence[Run], profile: str) -> dict[str, Table]:
     """All tables by name but those of the paper, in the order of the page."""
     builders = (
-        *(student_tables.tabulate_summary, paired_tests.tabulate_verdicts, paired_tests.tabulate_comparators),
+        *(
+            tabulate_worth,
+            student_tables.tabulate_summary,
+            paired_tests.tabulate_verdicts,
+            paired_tests.tabulate_comparators,
+        ),
         *(paired_tests.tabulate_tuning, provenance.tabulate_data, provenance.tabulate_cards),
         *(provenance.tabulate_splits, provenance.tabulate_lengths, provenance.tabulate_teachers),
         *(provenance.tabulate_finetune, student_tables.tabulate_metrics, student_tables.tabulate_seeds),
@@ -91,6 +97,8 @@ def _render(runs: Sequence[Run], tables: Mapping[str, Table], paper: Sequence[Ta
         tasks=list(dict.fromkeys(run.task for run in runs)),
         teachers=list(dict.fromkeys(run.teacher for run in runs)),
         newest=max((record["started"] for run in runs for record in run.records if "started" in record), default=None),
+        worth=figures.draw_worth("worth-figure", "What the teacher was worth", tables["worth"]),
+        worth_finding=sum_up_worth(tables["worth"]),
         accuracy=[
             figures.draw_accuracy(f"accuracy-{split}", f"Accuracy, {split} split", tables["metrics"].only(split=split))
             for split in student_tables.SPLITS

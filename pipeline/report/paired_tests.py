@@ -26,6 +26,8 @@ TITLES = {
     "mlp": "MLP",
     "no_entanglement": "circuit without entanglement",
     "frozen_circuit": "circuit frozen at its random start",
+    "labels_alone": "student of the labels alone",
+    "all_labels": "student of all labels, the pool's too",
     "ce": "student with CE alone (labels)",
     "kl": "student with KL alone (teacher)",
     "js": "student with JS alone (teacher)",
@@ -60,8 +62,8 @@ def tabulate_verdicts(runs: Sequence[Run]) -> Table:
         | {
             "comparator": name,
             "texts": run.texts,
-            "student_accuracy": _chosen_accuracy(run.summary),
-            "accuracy": _chosen_accuracy(run.comparisons[name]),
+            "student_accuracy": run.summary.chosen.test.accuracy,
+            "accuracy": run.comparisons[name].chosen.test.accuracy,
             "student_alone": test.first_alone,
             "comparator_alone": test.second_alone,
             "p_value": test.p_value,
@@ -159,10 +161,6 @@ def drop_interval(one: Trained) -> Record:
         for key, value in asdict(one.metrics.test).items()
         if one.has_interval or not key.startswith("accuracy_")
     }
-
-
-def _chosen_accuracy(one: Trained) -> float:
-    return next(seed.test.accuracy for seed in one.seeds if seed.seed == one.selected_seed)
 
 
 def _compare_tuning(student: Trained, comparator: Trained) -> str:

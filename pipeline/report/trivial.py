@@ -4,6 +4,7 @@ In: runs.  Out: tabulate_trivial(), list_warnings().  Imports: the standard libr
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from pipeline.report.columns import TASK, Column, Table
 from pipeline.report.runs import Run
@@ -12,14 +13,17 @@ from pipeline.report.runs import Run
 def tabulate_trivial(runs: Sequence[Run]) -> Table:
     """One row per task: the least that a model must be better than, test split."""
     columns = (
-        *(TASK, Column("texts", "Test texts", "count"), Column("trivial_label", "Most frequent class")),
+        *(TASK, Column("labelled", "Labelled texts trained on", "count"), Column("pool", "Pool texts", "count")),
+        *(Column("texts", "Test texts", "count"), Column("trivial_label", "Most frequent class")),
         Column("trivial_accuracy", "Accuracy of saying it always", "fraction"),
         Column("trivial_f1", "Macro F1 of that", "fraction"),
     )
-    by_task = {run.task: run for run in reversed(runs)}
+    by_task: dict[str, Run] = {}
+    for run in runs:
+        by_task.setdefault(run.task, run)
     records = (
-        {"task": task, "texts": by_task[task].texts, **by_task[task].summary.trivial}
-        for task in dict.fromkeys(run.task for run in runs)
+        {"task": task, "texts": run.texts, **asdict(run.summary.trained_on), **run.summary.trivial}
+        for task, run in by_task.items()
     )
     return Table.build("trivial", "The trivial score, test split", columns, records)
 

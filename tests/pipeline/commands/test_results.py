@@ -13,7 +13,10 @@ from pipeline.evaluation.answers import write_answers
 from pipeline.evaluation.summary import write_summary
 from tests.pipeline.report.conftest import make_run
 
-PARAMS = "tasks: [emotion-with-a-long-name]\nteachers: [bloom]\ncomparators: [linear]\ntext_comparators: [pkd]\n"
+PARAMS = (
+    "tasks: [emotion-with-a-long-name]\nteachers: [bloom]\n"
+    "comparators: [labels_alone, linear]\ntext_comparators: [pkd]\n"
+)
 IDS = np.array([bytes([number] * 16) for number in range(4)], "V16")
 
 
@@ -22,7 +25,7 @@ def evaluated(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(PARAMS)
     run, pair = (
-        make_run("emotion-with-a-long-name", "bloom", comparators=("linear", "pkd")),
+        make_run("emotion-with-a-long-name", "bloom", comparators=("labels_alone", "linear", "pkd")),
         "emotion-with-a-long-name/bloom",
     )
     write_summary(tmp_path / "evaluations" / pair / "summary.json", run.summary)
@@ -46,7 +49,7 @@ def test_the_tables_fit_80_columns_and_say_the_numbers(evaluated):
     assert text.isascii()
     assert f"{evaluated.summary.metrics.test.accuracy:.4f}" in text
     assert f"{evaluated.comparisons['pkd'].seeds[0].test.accuracy:.4f}" in text
-    assert text.count("  no difference\n") == 2
+    assert text.count("  no difference\n") == 3
     assert f"{evaluated.summary.metrics.test.f1:.4f}" in text
     assert f"{evaluated.summary.trivial['trivial_accuracy']:.4f}" in text
     assert text.endswith("Report: not made yet; run `dvc repro report`\n")
@@ -61,11 +64,23 @@ def test_a_model_of_one_class_is_warned_of(evaluated):
 
 def test_json_has_every_number_in_full(evaluated):
     said = json.loads(call("--json"))
-    assert said["students"][0]["kl"] == evaluated.summary.metrics.test.kl
-    assert [row["p_value"] for row in said["comparators"]] == [1.0, 1.0]
+    (student,) = said["students"]
+    assert (said["format"], student["task"]) == (1, "emotion-with-a-long-name")
+    chosen = evaluated.summary.chosen.test
+    assert student["student"] == {"accuracy": chosen.accuracy, "macro_f1": chosen.f1}
+    teacher = evaluated.summary.teacher_metrics.test
+    assert student["teacher"] == {"name": "bloom", "accuracy": teacher.accuracy, "macro_f1": teacher.f1}
+    alone = evaluated.comparisons["labels_alone"]
+    assert student["labels_alone"] == {"accuracy": alone.chosen.test.accuracy, "macro_f1": alone.chosen.test.f1}
+    assert student["all_labels"] is None
+    assert student["gain"] == {"value": 0, "low": 0, "high": 0, "p": 1}
+    assert student["texts"] == {"labelled": 300, "pool": 2000, "test": 1600 // 2}
+    assert student["seeds"]["student"]["kl"] == evaluated.summary.metrics.test.kl
+    assert student["seeds"]["labels_alone"]["count"] == len(alone.seeds)
+    assert [row["p_value"] for row in said["comparators"]] == [1.0, 1.0, 1.0]
 
 
 def test_what_was_not_evaluated_is_named(evaluated):
     shutil.rmtree("comparisons")
     result = CliRunner().invoke(results, [])
-    assert "linear/comparison.json must exist; run `dvc repro compare`" in str(result.exception)
+    assert "labels_alone/comparison.json must exist; run `dvc repro compare`" in str(result.exception)

@@ -123,6 +123,16 @@ def test_models_that_are_right_on_the_same_rows_do_not_differ():
     assert metrics.compare_answers(labels, labels, labels) == (0, 0, 1.0)
 
 
+def test_the_bootstrap_of_a_difference_is_that_of_its_rows():
+    """Against rows drawn one by one, each +1, -1 or 0: 30, 10 and 60 of 100."""
+    rows = np.repeat([1, -1, 0], [30, 10, 60])
+    drawn = np.random.default_rng(1).choice(rows, (20_000, 100)).mean(axis=1)
+    got = metrics.bootstrap_difference(metrics.Discordance(30, 10, 0.0), 100)
+    assert got.mean == pytest.approx(0.2)
+    assert got[1:] == pytest.approx(np.percentile(drawn, (2.5, 97.5)), abs=0.011)
+    assert metrics.bootstrap_difference(metrics.Discordance(0, 0, 1.0), 7) == (0, 0, 0)
+
+
 def test_holm_by_hand():
     """0.01 x 4, 0.02 x 3, then 0.03 x 2 and 0.04 x 1, which may not fall below 0.06; at most 1."""
     assert metrics.adjust_p_values([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])

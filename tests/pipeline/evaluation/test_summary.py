@@ -16,6 +16,7 @@ from pipeline.evaluation.summary import (
     Parameters,
     Start,
     StudentParameters,
+    TrainedOn,
     list_metrics,
     read_comparison,
     read_pair,
@@ -46,6 +47,7 @@ def build(kind, **own):
         seconds_per_epoch=0.1,
         inference_seconds=0.01,
         inference_texts=4,
+        trained_on=TrainedOn(labelled=3, pool=2),
         cache="abc",
         **own,
     )

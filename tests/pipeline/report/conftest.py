@@ -20,6 +20,7 @@ from pipeline.evaluation.summary import (
     StudentParameters,
     StudentScores,
     TeacherScores,
+    TrainedOn,
 )
 from pipeline.report.runs import Run
 from student_jax.tunable import Setting, Tuning
@@ -101,6 +102,7 @@ class Maker:
             "seconds_per_epoch": 0.61,
             "inference_seconds": 0.02,
             "inference_texts": 800,
+            "trained_on": TrainedOn(labelled=300, pool=2000),
             "cache": "abc",
         }
 

@@ -86,8 +86,9 @@ def test_ids_are_unique_and_every_reference_has_its_target(many):
 def test_every_figure_has_a_title_and_a_description(many):
     texts = {one["id"]: one["text"].strip() for one in many.elements if "id" in one}
     drawings = many.find("svg")
-    # Lengths by task, accuracy by split, two by student, fine-tuning and comparators of three, one circuit for all.
-    assert len(drawings) == 2 + 2 + 2 * 4 + 3 + 3 + 1
+    # What teachers were worth, lengths by task, accuracy by split, two by student, fine-tuning and comparators of
+    # three, one circuit for all.
+    assert len(drawings) == 1 + 2 + 2 + 2 * 4 + 3 + 3 + 1
     for drawing in drawings:
         assert drawing["role"] == "img"
         assert texts[drawing["aria-labelledby"]]

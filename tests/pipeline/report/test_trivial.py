@@ -20,6 +20,7 @@ def test_the_most_frequent_class_alone():
     run = run_of([[95, 0], [5, 0]], [[90, 5], [1, 4]])
     (row,) = tabulate_trivial([run]).records()
     assert (row["texts"], row["trivial_label"], row["trivial_accuracy"]) == (100, "negative", 0.95)
+    assert (row["labelled"], row["pool"]) == (300, 2000)
     assert row["trivial_f1"] == pytest.approx(1.9 / 1.95 / 2)
 
 
