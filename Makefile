@@ -21,9 +21,10 @@ test: lint  ## check the code and run all tests, a file at a time on every core
 	pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # Old releases warn of what newer ones took away; BERT's test needs transformers, and so torch.
-bounds: $(BOUNDS)/installed  ## run the tests of the cache's contract and of the student on the lowest versions allowed
+bounds: $(BOUNDS)/installed  ## test the cache's contract, file teachers and the student on the lowest versions allowed
 	$(BOUNDS)/bin/python -m pytest --numprocesses auto --dist loadfile -W default tests/student_jax \
-		--ignore tests/student_jax/comparators/test_network.py $(wildcard tests/teacher_cache/test_*.py)
+		--ignore tests/student_jax/comparators/test_network.py $(wildcard tests/teacher_cache/test_*.py) \
+		tests/teacher_cache/imports tests/pipeline/corpus/test_answer_file.py tests/pipeline/stages/test_file_teacher.py
 
 faults: $(INSTALLED)  ## do to captures and caches what can happen to them, and count how it ends
 	python -m tests.faults.run_faults

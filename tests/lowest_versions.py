@@ -10,7 +10,7 @@ from pathlib import Path
 
 # `make bounds` runs the contract's and the student's tests, which need these of the extra `dev`. DVC stands within one
 # minor release, and what drives it is tested whole by `make test`.
-TESTS = ("beartype", "hypothesis", "openqasm3", "pytest", "pytest-xdist", "qiskit")
+TESTS = ("beartype", "filelock", "hypothesis", "openqasm3", "pytest", "pytest-xdist", "qiskit")
 LEFT_OUT = ("dvc",)
 PACKAGE = re.compile(r"(?P<name>[\w.-]+)(?P<extras>\[[^]]*\])?>=(?P<lowest>[\w.]+)")
 

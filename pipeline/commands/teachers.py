@@ -100,10 +100,9 @@ def format_teachers(found: dict[str, dict[str, Any]]) -> str:
         revision = (facts["revision"] or "")[:12] if facts["pinned"] else "not pinned"
         targets = facts["lora_targets"] or "known once its configuration is fetched"
         modules = targets if isinstance(targets, str) else ", ".join(targets)
+        tuned = "none: answers of a file" if facts["rank"] is None else f"{facts['rank']} {modules}"
         sizes = [_in_millions(facts[key]) for key in ("base_parameters", "lora_parameters")]
-        rows.append(
-            (name, facts["model"], revision, facts["architecture"] or "-", *sizes, f"{facts['rank']} {modules}")
-        )
+        rows.append((name, facts["model"], revision, facts["architecture"] or "-", *sizes, tuned))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

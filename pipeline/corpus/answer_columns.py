@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from pipeline.corpus.label_names import UNLABELLED, LabelNames
-from pipeline.corpus.row import quote
+from pipeline.corpus.row import quote, require_columns
 from teacher_cache.errors import UserError
 from teacher_cache.imports.import_config import FileBase
 from teacher_cache.text import normalise_label
@@ -68,14 +68,21 @@ def find_columns(place: str, names: Sequence[str], base: FileBase, classes: Clas
     """The columns that `base` asks for, of a file with the columns `names`.
 
     Raises:
-        UserError: a class has no column or two; what is there and what is nearest are named.
+        UserError: a column is missing, or a class has none or two; what is there and what is nearest are named.
     """
-    key = base.example_id or base.text
-    if base.numbers == "label":
-        label = base.column or "label"
-        return AnswerColumns(key, (label, *([base.confidence_column] if base.confidence_column else [])))
-    if base.column is not None:
-        return AnswerColumns(key, (base.column,))
+    key = normalise_label(base.example_id or base.text)
+    if base.numbers != "label" and base.column is None:
+        answers = _find_classes(place, names, key, base, classes)
+    else:
+        answers = [normalise_label(name) for name in (base.column or "label", base.confidence_column) if name]
+    columns = AnswerColumns(key, tuple(answers))
+    present = [name for name in columns.named if name in names or name.partition(".")[0] in names]
+    require_columns(place, present if len(present) == len(columns.named) else names, columns)
+    return columns
+
+
+def _find_classes(place: str, names: Sequence[str], key: str, base: FileBase, classes: ClassNames) -> list[str]:
+    """The column of each class."""
     # Of JSON, a column may lie deeper, where no list of names has it.
     deeper = [name for name in base.classes if name not in names and name.partition(".")[0] in names]
     columns: dict[int, str] = {}
@@ -100,7 +107,7 @@ def find_columns(place: str, names: Sequence[str], base: FileBase, classes: Clas
             f"{suggest(missing[0], free, got=False)}; map other names in base.classes, or name the one column that has "
             "all numbers, or the label, in base.column"
         )
-    return AnswerColumns(key, tuple(columns[index] for index in range(len(classes.labels))))
+    return [columns[index] for index in range(len(classes.labels))]
 
 
 def suggest(name: str, names: Sequence[str], got: bool = True) -> str:

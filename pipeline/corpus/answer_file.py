@@ -24,6 +24,7 @@ from teacher_cache.imports.gathering import Gathering, Row, Rules
 from teacher_cache.imports.import_config import FileBase
 from teacher_cache.outside import locate
 from teacher_cache.schema import EXAMPLE_ID_BYTES
+from teacher_cache.text import normalise_label
 
 # What says how the file is read; all else of FileBase says what it means, and is its identity.
 FORM = ("path", "encoding", "delimiter", "quote", "escape")
@@ -114,7 +115,7 @@ def _read_rows(base: FileBase, path: Path, classes: ClassNames) -> Iterator[tupl
 
 
 def _find_columns(base: FileBase, path: Path, classes: ClassNames) -> AnswerColumns:
-    key = base.example_id or base.text
+    key = normalise_label(base.example_id or base.text)
     names = list_columns(path, _make_source(base), AnswerColumns(key, ()))
     return find_columns(path.name, names, base, classes)
 

@@ -85,6 +85,8 @@ class Run:
         named = base.get("model")
         if base.get("weights"):  # of a GGUF file, as they are stored, and what became of them
             named = f"{PurePath(str(named)).name} ({base['weights']})"
+        if base.get("kind") == "file":
+            named = base.get("made_by") or f"file {base['sha256'][:12]}"
         named = named or (f"{base['architecture']}, trained here" if base.get("architecture") else None)
         return {**base, **finetune, "name": named}
 

@@ -1,4 +1,4 @@
-"""Stage cache_teacher: examples + base + adapter -> the teacher cache.
+"""Stage cache_teacher: examples + base + adapter, or somebody's file of answers -> the teacher cache.
 
 Run as dvc.yaml does: python -m pipeline.stages.cache_teacher --task T --teacher M --data FOLDER --base FOLDER
 --adapter FOLDER --work FOLDER --cache FOLDER --record FILE
@@ -8,10 +8,9 @@ from pathlib import Path
 
 import click
 
-from pipeline.entry import PATH, require, run, write_record
+from pipeline.corpus.file_teacher import import_from_texts, read_file_teacher
+from pipeline.entry import PATH, is_main_process, require, run, write_record
 from pipeline.params import read_block
-from teacher_cache.teacher.capture.job import Capture, capture
-from teacher_cache.teacher.capture.ray_workers import capture_with_ray
 from teacher_cache.teacher.teacher_config import CaptureConfig
 
 
@@ -32,10 +31,19 @@ def main(
     record: Path,
     workers: int | None,
 ) -> None:
-    """Cache one fine-tuned teacher's distributions for every text of one task."""
+    """Cache one teacher's distributions for every text of one task."""
     config = read_block(f"teacher.{teacher}.cache_teacher", CaptureConfig)
-    request = Capture(task, teacher, data / "examples.parquet", base, adapter, config)
-    manifest = capture(request, work, cache) if workers is None else capture_with_ray(request, work, cache, workers)
+    file = read_file_teacher(base)
+    if file is None:
+        from teacher_cache.teacher.capture.job import Capture, capture
+        from teacher_cache.teacher.capture.ray_workers import capture_with_ray
+
+        request = Capture(task, teacher, data / "examples.parquet", base, adapter, config)
+        manifest = capture(request, work, cache) if workers is None else capture_with_ray(request, work, cache, workers)
+    elif is_main_process():
+        manifest = import_from_texts(file, task, teacher, data, config.rows_per_part, work, cache)
+    else:
+        manifest = None
     if manifest is not None:
         write_record(record, "cache_teacher", task=task, teacher=teacher)
 

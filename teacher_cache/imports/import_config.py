@@ -9,8 +9,6 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from teacher_cache.distributions import Kind
-
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -36,7 +34,7 @@ class FileBase:
     made_by: Text | None = None
     text: Text = "text"
     example_id: Text | None = None
-    numbers: Kind | Literal["label"] = "probabilities"
+    numbers: Literal["probabilities", "logits", "log_probabilities", "label"] = "probabilities"
     column: Text | None = None
     classes: dict[str, str | None] = field(default_factory=dict)
     confidence: Annotated[float, Field(gt=0, le=1)] = 0.99

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from teacher_cache.imports.import_config import FileBase
+
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -74,7 +76,7 @@ class GgufBase:
     dtype: Dtype = "bfloat16"
 
 
-BaseConfig = Annotated[LocalBase | HubBase | GgufBase, Field(discriminator="kind")]
+BaseConfig = Annotated[LocalBase | HubBase | GgufBase | FileBase, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -130,3 +132,7 @@ class TeacherConfig:
     base: BaseConfig
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     cache_teacher: CaptureConfig = field(default_factory=CaptureConfig)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.base, FileBase) and self.cache_teacher.hidden_layers:
+            raise ValueError("cache_teacher.hidden_layers must be [] beside a base of kind file, which has no layers")

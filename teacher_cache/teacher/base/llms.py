@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from teacher_cache.errors import UserError
+from teacher_cache.imports.import_config import FileBase
 from teacher_cache.outside import locate
 from teacher_cache.teacher.teacher_config import FinetuneConfig, GgufBase, HubBase, LocalBase, TeacherConfig
 
@@ -73,19 +74,31 @@ LLMS = {
 }
 
 
+# What a teacher is said to be, of whom nothing is known.
+UNKNOWN: dict[str, Any] = dict.fromkeys(
+    (
+        *("model", "revision", "pinned", "architecture", "dtype", "prompt", "max_length", "pad_token", "rank"),
+        *("lora_targets", "base_parameters", "lora_parameters"),
+    )
+)
+
+
 def describe_teacher(teacher: TeacherConfig, classes: int) -> dict[str, Any]:
     """What `teacher` starts from, what LoRA adapts in it, and both parameter counts for `classes` classes.
 
     A local base is counted with all of its `vocabulary`; its text may be too short to fill it. What is not known
-    without the network (a hub model that is none of LLMS and was never fetched, a GGUF file not yet fetched) is None.
+    without the network (a hub model that is none of LLMS and was never fetched, a GGUF file not yet fetched) is None,
+    and of a file of answers all but where it came from.
 
     Raises:
         UserError: a folder's config.json cannot be read, or LoRA knows no targets for the architecture.
     """
     base, tuning = teacher.base, teacher.finetune
+    if isinstance(base, FileBase):
+        return UNKNOWN | {"model": base.made_by or base.path, "revision": base.sha256, "pinned": bool(base.sha256)}
     known = LLMS.get(base.model) if isinstance(base, HubBase) else None
     config = _find_config(base)
-    found = {
+    found = UNKNOWN | {
         "model": _name_base(base),
         "revision": base.revision if isinstance(base, HubBase) else None,
         "pinned": not isinstance(base, HubBase) or base.revision is not None or locate(base.model).is_dir(),
@@ -95,9 +108,6 @@ def describe_teacher(teacher: TeacherConfig, classes: int) -> dict[str, Any]:
         "max_length": tuning.max_length,
         "pad_token": known.pad_token if known else None,
         "rank": tuning.rank,
-        "lora_targets": None,
-        "base_parameters": None,
-        "lora_parameters": None,
     }
     if config is None:
         return found

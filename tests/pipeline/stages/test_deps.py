@@ -122,7 +122,7 @@ def test_student_jax_imports_without_torch():
 
 
 def test_the_caches_contract_imports_with_pyarrow_alone():
-    names = ("errors", "manifest", "publish", "quality", "reader", "schema", "sealed", "writer")
+    names = ("errors", "imports.importing", "manifest", "publish", "quality", "reader", "schema", "sealed", "writer")
     imports = "\n".join(f"import teacher_cache.{name}" for name in names)
     run_python(block("torch", "jax", "pydantic", "click", "safetensors", "sklearn", "ruamel") + imports)
 
