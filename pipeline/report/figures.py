@@ -54,12 +54,12 @@ def draw_worth(name: str, title: str, table: Table) -> Figure:
             known = [(record[key], place) for place, record in enumerate(records) if record[key] is not None]
             if known:
                 axes.plot(*zip(*known, strict=True), linestyle="none", label=label, **_MARKS[style])
-        canvas.legend(loc="outside upper left", ncols=4)
+        canvas.legend(loc="outside upper left", ncols=2)
 
     description = (
         "The line is the gain: from the student of the labels alone to the student that learned from the teacher."
     )
-    return Figure(name, title, description, draw_svg(name, 90 + _ROW * len(records), paint), table)
+    return Figure(name, title, description, draw_svg(name, 108 + _ROW * len(records), paint), table)
 
 
 def draw_accuracy(name: str, title: str, table: Table) -> Figure:

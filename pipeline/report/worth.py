@@ -49,15 +49,13 @@ def measure_worth(run: Run) -> Worth:
 def tabulate_worth(runs: Sequence[Run]) -> Table:
     """One row per task and teacher; p is adjusted for all rows that have one."""
     columns = (
-        *(TASK, TEACHER, Column("labelled", "Labels trained on", "count"), Column("pool", "Pool texts", "count")),
-        *(Column(LABELS_ALONE, "Labels alone", "fraction"), Column("student", "With the teacher", "fraction")),
-        *(Column("teacher_accuracy", "The teacher", "fraction"), Column(ALL_LABELS, "All labels", "fraction")),
-        *(Column("gain", "Gain", "difference"), Column("gain_low", "95\N{NO-BREAK SPACE}% low", "difference")),
-        *(
-            Column("gain_high", "95\N{NO-BREAK SPACE}% high", "difference"),
-            Column("p_value", "p (McNemar)", "significant"),
-        ),
-        Column("p_adjusted", "p (Holm)", "significant"),
+        *(TASK, TEACHER, Column(LABELS_ALONE, "Labels alone", "fraction")),
+        *(Column("student", "With the teacher", "fraction"), Column("teacher_accuracy", "The teacher", "fraction")),
+        *(Column(ALL_LABELS, "All labels", "fraction"), Column("gain", "Gain", "difference")),
+        Column("gain_low", "95\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}low", "difference"),
+        Column("gain_high", "95\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}high", "difference"),
+        *(Column("p_adjusted", "p (Holm)", "significant"), Column("p_value", "p (McNemar)", "significant")),
+        *(Column("labelled", "Labels trained on", "count"), Column("pool", "Pool texts", "count")),
     )
     records = [_list_row(run, measure_worth(run)) for run in runs]
     tested = [record for record in records if record["p_value"] is not None]
