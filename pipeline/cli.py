@@ -22,7 +22,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "plan": "What `dvc repro` would run, why, how long",
     },
     "The teachers' cache": {
-        "cache": "Inspect, verify and compare caches",
+        "cache": "Inspect, verify, compare and import caches",
         "share": "Push caches and students to the team's remote",
     },
     "The student": {

@@ -1,4 +1,4 @@
-"""`qdllm cache`: inspect, verify and compare teacher caches.
+"""`qdllm cache`: inspect, verify, compare and import teacher caches.
 
 In: cache folders.  Out: cache (a click group).  Imports: no jax; torch only where rows are computed again.
 """
@@ -9,7 +9,10 @@ from typing import Any
 
 import click
 
+from pipeline.commands.cache_import import import_cache
 from pipeline.corpus.prepared import read_examples
+from teacher_cache.errors import UserError
+from teacher_cache.manifest import read_manifest
 from teacher_cache.verify import diff_caches, inspect_cache, verify_cache
 
 FOLDER = click.Path(path_type=Path)
@@ -18,7 +21,10 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 @click.group()
 def cache() -> None:
-    """Inspect, verify and compare teacher caches."""
+    """Inspect, verify, compare and import teacher caches."""
+
+
+cache.add_command(import_cache)
 
 
 @cache.command()
@@ -60,6 +66,8 @@ def verify(
     path: Path, data: Path | None, spot_check: int | None, base: Path | None, adapter: Path | None, as_json: bool
 ) -> None:
     """Check every checksum and invariant of the cache at PATH."""
+    if spot_check is not None:
+        require_computed(path)
     examples = None if data is None else read_examples(data)
     checked = verify_cache(path, examples)
     if spot_check is not None:
@@ -90,6 +98,19 @@ def diff(first: Path, second: Path, as_json: bool) -> None:
     for row in found["most_different"]:
         sides = (" ".join(f"{value:.3f}" for value in row[side]) for side in ("first", "second"))
         click.echo(f"  {row['example_id']}  KL {row['kl']:.4f}  {' | '.join(sides)}")
+
+
+def require_computed(path: Path) -> None:
+    """Refuse to compute again what nobody has computed here.
+
+    Raises:
+        UserError: the cache at `path` holds the answers of a file.
+    """
+    if read_manifest(path).identity.get("base", {}).get("kind") == "file":
+        raise UserError(
+            f"{path} holds a file's answers, which no model here can give again: leave out --spot-check; everything "
+            "else is checked"
+        )
 
 
 def _print_fields(fields: dict[str, Any], prefix: str = "") -> None:

@@ -1,7 +1,7 @@
 """What DVC would remove for good: files of the user's in a folder that a stage makes anew.
 
 In: params.yaml, dvc.yaml, the working folder.  Out: require_runnable(), require_protected(), require_outside(),
-list_outs().
+list_outs(), find_owner().
 Imports: pipeline.params, ruamel.yaml.
 
 DVC removes a stage's outputs before it runs the stage. Stage `inputs`, which runs first, and the commands that come
@@ -10,6 +10,7 @@ before it refuse where that would take something that no stage can make again.
 
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 from itertools import product
@@ -123,3 +124,26 @@ def list_outs(stages: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[
                 for key, name in zip(matrix, names, strict=True):
                     path = path.replace(f"${{item.{key}}}", name)
                 yield Path(path), owner
+
+
+def find_owner(folder: Path) -> str | None:
+    """The stage of which `folder` is an output, lies in one, or would hold one, whatever is active; None of no stage.
+
+    Of every dvc.yaml above it, by its name and by where links lead.
+    """
+    for place in {Path(os.path.abspath(folder)), folder.resolve()}:
+        for project in place.parents:
+            stages = read_yaml(project / STAGES)["stages"] if (project / STAGES).is_file() else {}
+            parts = place.relative_to(project).parts
+            for owner, stage in stages.items():
+                entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]
+                for entry in entries:
+                    path = Path(next(iter(entry)) if isinstance(entry, Mapping) else entry)
+                    if all(_fits(name, part) for name, part in zip(path.parts, parts, strict=False)):
+                        return str(owner)
+    return None
+
+
+def _fits(template: str, name: str) -> bool:
+    """Whether `name` is what a template such as ${item.task} may stand for."""
+    return re.fullmatch(".+".join(map(re.escape, re.split(r"\$\{.*?\}", template))), name) is not None

@@ -128,7 +128,7 @@ class Gathering:
             self._refuse(
                 numbers[bad[0]],
                 f"probabilities must add up to 1 within {rules.tolerance:g}",
-                f"{sums[bad[0]] + elsewhere[bad[0]]:.6g}; `sums: renormalise` divides by the sum",
+                f"{sums[bad[0]] + elsewhere[bad[0]]:.6g}; base.sums: renormalise divides by the sum",
             )
         self.counts["renormalised"] += int((excess > ROUNDING).sum())
         return to_logits(probabilities)

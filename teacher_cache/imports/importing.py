@@ -138,7 +138,7 @@ def _require_answers(request: Import, examples: Examples, answered: np.ndarray) 
         if split in ("validation", "test") and len(lacking) and request.missing == "refuse":
             raise UserError(
                 f"every text of split {split} must have an answer, got none for {len(lacking)} of {of_split.sum()} "
-                f"(first example_id {examples.ids[lacking[0]].tobytes().hex()}); `missing: drop` leaves them out of "
+                f"(first example_id {examples.ids[lacking[0]].tobytes().hex()}); base.missing: drop leaves them out of "
                 "every comparison"
             )
     if without:

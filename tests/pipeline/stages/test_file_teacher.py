@@ -10,22 +10,16 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from scipy.special import softmax
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
 
-from pipeline.corpus.clean import make_example_id
 from pipeline.stages import base, cache_teacher, finetune
 from student_jax.data.dataset import join_dataset
 from student_jax.data.features import Features
 from teacher_cache.errors import UserError
 from teacher_cache.reader import ids_to_numpy, labels_to_numpy, open_cache
-from teacher_cache.schema import POOLED_EXAMPLES, SPLITS
 from teacher_cache.verify import verify_cache
 from tests.pipeline.stages.test_deps import ROOT, block
+from tests.pipeline.weather import COUNTS, is_of, list_rows, make_weather, write_rows
 
-LABELS = ["dull", "fine"]
-WORDS = (("rain", "fog"), ("sun", "blue"))
-COUNTS = {"train": 24, "validation": 8, "test": 8, "pool": 12}
 PAIR = ("--task", "weather", "--teacher", "colleague")
 STAGES = {
     "base": (base, "--data", "data", "--base", "base", "--record", "record.json"),
@@ -49,34 +43,11 @@ STAGES = {
 }
 
 
-def list_rows():
-    """Id, split, label and text of each example, in the order of the ids."""
-    splits = [split for split, count in COUNTS.items() for _ in range(count)]
-    rows = []
-    for number, split in enumerate(splits):
-        text = f"{WORDS[number % 2][number // 2 % 2]} on day {number}"
-        rows.append((make_example_id("weather", text), split, None if split == "pool" else number % 2, text))
-    return sorted(rows)
-
-
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A project with examples, and a colleague's file of answers: scikit-learn's predict_proba, as Parquet."""
+    """A project with examples, and a colleague's file of answers."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "data").mkdir()
-    ids, splits, labels, texts = zip(*list_rows(), strict=True)
-    indices = np.array([SPLITS.index(split) for split in splits], np.int8)
-    columns = [pa.array(ids, pa.binary(16)), pa.DictionaryArray.from_arrays(indices, pa.array(SPLITS))]
-    table = pa.Table.from_arrays([*columns, pa.array(labels, pa.int32()), pa.array(texts)], schema=POOLED_EXAMPLES)
-    pq.write_table(table, tmp_path / "data/examples.parquet")
-    (tmp_path / "data/labels.json").write_text(json.dumps({"task": "weather", "labels": LABELS}))
-    known = [label is not None for label in labels]
-    vectors = CountVectorizer().fit_transform(texts)
-    model = LogisticRegression().fit(vectors[known], [LABELS[label] for label in labels if label is not None])
-    said = model.predict_proba(vectors)
-    (tmp_path / "raw").mkdir()
-    answers = {"text": list(texts), **{name: said[:, index] for index, name in reversed([*enumerate(model.classes_)])}}
-    pq.write_table(pa.table(answers), tmp_path / "raw/said.parquet")
+    make_weather(tmp_path)
     write_params(tmp_path)
     return tmp_path
 
@@ -93,18 +64,8 @@ def run(*names):
         stage.main.main([*PAIR, *arguments], standalone_mode=False)
 
 
-def write_rows(folder, kept):
-    """Of the answers those whose row in the examples is among `kept`."""
-    table = pq.read_table(folder / "raw/said.parquet")
-    pq.write_table(table.filter(pa.array(kept)), folder / "raw/said.parquet")
-
-
 def read_bytes(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-
-
-def is_of(split):
-    return np.array([row[1] == split for row in list_rows()])
 
 
 def test_a_file_becomes_a_cache_without_torch_and_with_the_same_bytes_each_time(project):
@@ -177,7 +138,7 @@ def test_a_test_text_without_an_answer_is_refused_or_left_out_of_every_compariso
     lacking = np.flatnonzero(is_of("test"))[0]
     write_rows(project, np.arange(52) != lacking)
     with pytest.raises(
-        UserError, match=r"split test must have an answer, got none for 1 of 8 .* `missing: drop` leaves"
+        UserError, match=r"split test must have an answer, got none for 1 of 8 .* base.missing: drop lea"
     ):
         run()
     assert not (project / "cache").exists()

@@ -44,7 +44,7 @@ def test_two_answers_to_one_text_are_refused_with_both_lines(monkeypatch, block)
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([0.9, 0.07], "line 2: probabilities must add up to 1 within 0.01, got 0.97; `sums: renormalise` divides"),
+        ([0.9, 0.07], "line 2: probabilities must add up to 1 within 0.01, got 0.97; base.sums: renormalise divides"),
         ([-0.1, 1.1], "line 2: a probability must be >= 0, got -0.1"),
         ([0.0, 0.0], "line 2: probabilities must have a sum that is finite and > 0, got 0.0"),
     ],
