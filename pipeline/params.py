@@ -170,7 +170,8 @@ def parse(content: Any, kind: Any, key: str = "", path: Path = PARAMS) -> Any:
 
 
 def _is_kind(part: str, before: list[str]) -> bool:
-    return part in {"local", "hub", "gguf", "embedded", "file"} and before[-1].rpartition(".")[2] in {"base", "source"}
+    kinds = {"local", "hub", "gguf", "embedded", "file"}
+    return part in kinds and before[-1].rpartition(".")[2] in {"base", "source", "pool"}
 
 
 def _rule(error: Any) -> str:

@@ -26,6 +26,8 @@ _LABEL_OR_NULL = pa.field("label", pa.int32())
 # Of a task without a pool, and of one with.
 EXAMPLES = pa.schema([_ID, _SPLIT, _LABEL, pa.field("text", pa.string(), nullable=False)])
 POOLED_EXAMPLES = EXAMPLES.set(2, _LABEL_OR_NULL)
+# hidden_labels.parquet: what the pool's labels would be, where they are known.
+HIDDEN_LABELS = pa.schema([_ID, _LABEL])
 
 
 def features_schema(dimensions: int) -> pa.Schema:

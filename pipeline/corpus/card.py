@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from teacher_cache.schema import LABELLED_SPLITS
+from teacher_cache.reader import labels_to_numpy
+from teacher_cache.schema import LABELLED_SPLITS, NO_LABEL
 
 PERCENTILES = (5, 25, 75, 95)
 HISTOGRAM_BINS = 20
@@ -20,21 +21,29 @@ LOUD, FEW = 0.1, 20
 
 
 def make_card(
-    name: str, labels: Sequence[str], table: pa.Table, drops: Mapping[str, int], source: Mapping[str, Any]
+    name: str,
+    labels: Sequence[str],
+    table: pa.Table,
+    drops: Mapping[str, int],
+    source: Mapping[str, Any],
+    hidden_labels: int = 0,
 ) -> dict[str, Any]:
     """Describe task `name`.
 
     Args:
         name: the task.
         labels: class names in class order.
-        table: its rows, of schema EXAMPLES; a space between two words is all the white space of a text.
+        table: its rows, of schema EXAMPLES or POOLED_EXAMPLES; a space between two words is all the white space of a
+            text.
         drops: rows dropped, by reason.
         source: description of where the rows came from.
+        hidden_labels: texts of the pool whose label is known, and hidden.
 
     Returns:
         A mapping that JSON can hold.
     """
-    texts, classes = table["text"], table["label"].to_numpy()
+    texts, classes = table["text"], labels_to_numpy(table["label"])
+    pool = int(np.sum(classes == NO_LABEL))
     return {
         "task": name,
         "source": dict(source),
@@ -46,6 +55,7 @@ def make_card(
             for split in LABELLED_SPLITS
             for rows in [pc.equal(table["split"], split).to_numpy()]
         },
+        **({"pool": {"texts": pool, "hidden_labels": hidden_labels}} if pool else {}),
         "characters": describe(pc.utf8_length(texts).to_numpy()),
         "words": describe(pc.count_substring(texts, " ").to_numpy() + 1),
         "distinct_words": _count_distinct_words(texts),
@@ -61,7 +71,8 @@ def describe_losses(card: Mapping[str, Any]) -> list[str]:
     name, read = card["task"], card["rows_read"]
     advice = {
         "balance": f"to the size of the smallest class; task.{name}.balance: false keeps them",
-        "unlabelled": "they have no label, and nothing learns from them",
+        "unlabelled": "they are to be validated or tested on, and have no label",
+        "group_held_out": "their group's labelled texts are in validation or test",
         "left_out": f"as task.{name} says by null",
         "contradicting": "the same text has several labels",
         "duplicate": "each text is kept once",
@@ -70,7 +81,7 @@ def describe_losses(card: Mapping[str, Any]) -> list[str]:
     lines = [
         f"task {name}: {count} of {read} rows dropped, {reason}" + (f": {advice[reason]}" if reason in advice else "")
         for reason, count in card["drops"].items()
-        if reason != "limit" and count > read * LOUD
+        if reason not in ("limit", "beyond_labelled") and count > read * LOUD
     ]
     for label in next(iter(card["splits"].values())):
         counts = {split: found[label] for split, found in card["splits"].items()}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from teacher_cache.schema import EXAMPLE_ID_BYTES
+from teacher_cache.schema import EXAMPLE_ID_BYTES, NO_LABEL
 from teacher_cache.text import FAULTS, TextRules
 
 REASONS = (*FAULTS, "contradicting", "duplicate")
@@ -22,7 +22,7 @@ BLOCK_ROWS = 65536
 
 
 class Text(NamedTuple):
-    """A row: its class's index and, where they are given, whose it is and the index of its split."""
+    """A row: its class's index, NO_LABEL of the pool, and, where they are given, whose it is and its split's index."""
 
     text: str | None
     label: int
@@ -33,7 +33,7 @@ class Text(NamedTuple):
 class Cleaned(NamedTuple):
     """Each text that is kept, once, in ascending order of its id; and the rows dropped for each of REASONS.
 
-    ids: (rows,) of dtype V16.  classes: (rows,) int32.  texts: normalised, large strings.
+    ids: (rows,) of dtype V16.  classes: (rows,) int32, NO_LABEL for the pool.  texts: normalised, large strings.
     groups: (rows,) of dtype V16, equal for what belongs together, or None.  splits: (rows,) int8, as given, or None.
     """
 
@@ -98,13 +98,16 @@ def clean(task: str, rows: Iterable[Text], rules: TextRules, grouped: bool = Fal
 def _tell_apart(rows: Cleaned) -> Cleaned:
     """Each text once, but those of which rows say different classes.
 
-    Of rows with one text, the first group by its hash has it, and of splits the last of SPLITS: a test stays whole.
+    Of rows with one text those with a label go first, so that the pool has no labelled text. Then the first group by
+    its hash has it, and of splits the last: a test stays whole.
     """
     drops, order = rows.drops, _sort(rows)
     ids, classes = rows.ids[order], rows.classes[order]
     starts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1])[: len(ids)])
     counts = np.diff(starts, append=len(ids))
-    agreed = np.minimum.reduceat(classes, starts) == np.maximum.reduceat(classes, starts)
+    least = np.minimum.reduceat(np.where(classes == NO_LABEL, np.iinfo(np.int32).max, classes), starts)
+    most = np.maximum.reduceat(classes, starts)
+    agreed = (least == most) | (most == NO_LABEL)
     drops["contradicting"] = int(counts[~agreed].sum())
     drops["duplicate"] = int((counts[agreed] - 1).sum())
     kept = starts[agreed]
@@ -113,9 +116,10 @@ def _tell_apart(rows: Cleaned) -> Cleaned:
 
 
 def _sort(rows: Cleaned) -> np.ndarray:
-    """The order by ids and, within one, such that the first row says whose the text is and which split it is in."""
-    if rows.groups is None and rows.splits is None:
+    """The order by ids and, within one, such that the first row has the text's label, group and split."""
+    unlabelled = rows.classes == NO_LABEL
+    if rows.groups is None and rows.splits is None and not unlabelled.any():
         return np.argsort(rows.ids)
     keys = [] if rows.groups is None else [*rows.groups.view(">u8").reshape(-1, 2).T[::-1]]
     keys += [] if rows.splits is None else [-rows.splits]
-    return np.lexsort([*keys, *rows.ids.view(">u8").reshape(-1, 2).T[::-1]])
+    return np.lexsort([*keys, unlabelled, *rows.ids.view(">u8").reshape(-1, 2).T[::-1]])

@@ -166,9 +166,11 @@ class _Rows:
         return (line for line in lines if line.strip())
 
     def read_label(self, line: str) -> str | None:
-        """The label of a line with as many fields as the header, else None."""
+        """The label of a line with as many fields as the header, "" where none is read; else None."""
         fields = next(self.form.split([line]))
-        return fields[self.at[1] or 0].strip() if _fits(fields, self.names, self.at) else None
+        if not _fits(fields, self.names, self.at):
+            return None
+        return "" if self.at[1] is None else fields[self.at[1]].strip()
 
     def is_labelled(self, line: str) -> bool:
         label = self.read_label(line)
@@ -185,8 +187,8 @@ class _Rows:
         """Whether the lines of one record with quotes are, but for the one that it ends or begins with, rows."""
         if any(map(self.is_labelled, lines[1:] if self.label_first else lines[:-1])):
             return True
-        # Commas and semicolons end many a line of prose. A tab does not: behind it is an empty label.
-        return self.form.delimiter == "\t" and all(self.holds(line) for line in lines)
+        # Commas and semicolons end many a line of prose. A tab does not: behind it is an empty label or the like.
+        return self.form.delimiter == "\t" and len(self.names) > 1 and all(self.holds(line) for line in lines)
 
 
 def _find_fault(path: Path, form: Form, plain: _Rows) -> str | None:

@@ -11,7 +11,7 @@ from teacher_cache.errors import UserError
 
 
 def read_hub_rows(source: HubSource, columns: Columns) -> Iterator[Row]:
-    """Rows of all `source.splits`, one split after the other; class-label integers become their names.
+    """Rows of all `source.splits`, a list, one split after the other; class-label integers become their names.
 
     Raises:
         UserError: the library is not installed; the dataset cannot be had; a column is missing.
@@ -30,7 +30,7 @@ def read_hub_rows(source: HubSource, columns: Columns) -> Iterator[Row]:
                 "check the network, the name and, for a gated dataset, your access (hf auth login)"
             ) from None
         require_columns(f"dataset {source.dataset}", data.column_names, columns)
-        feature = data.features[source.label]
+        feature = data.features[columns.label] if columns.label else None
         names = feature.names if isinstance(feature, ClassLabel) else []
         for number, content in enumerate(data.select_columns(columns.named), start=1):
             place = f"dataset {source.dataset} {split} row {number}"

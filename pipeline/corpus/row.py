@@ -46,10 +46,10 @@ class Row(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """The names of the columns that a row's parts are in; None for parts that are not read."""
+    """The names of the columns that a row's parts are in; None for parts that are not read, as a pool's label."""
 
     text: str
-    label: str
+    label: str | None
     group: str | None = None
     split: str | None = None
 

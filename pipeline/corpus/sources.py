@@ -1,4 +1,4 @@
-"""A task's source -> its labelled texts, as they are.
+"""A task's sources -> its texts, labelled and not, as they are.
 
 In: a TaskConfig.  Out: Source, read_source().  Imports: pyarrow; datasets only for a hub source.
 """
@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,22 @@ from pipeline.corpus.row import Columns, Row, quote
 from pipeline.corpus.task_config import FileSource, GeneratedSource, HubSource, TaskConfig
 from teacher_cache.errors import UserError
 from teacher_cache.outside import locate
-from teacher_cache.schema import LABELLED_SPLITS
+from teacher_cache.schema import NO_LABEL, SPLITS
 from teacher_cache.text import normalise_label
+
+TRAIN, POOL = SPLITS.index("train"), SPLITS.index("pool")
+# A generator's pool has texts of its own: no seed of params.yaml is as large.
+POOL_SEED = 2**31
+
+AnySource = GeneratedSource | FileSource | HubSource
 
 
 @dataclass(frozen=True)
 class Source:
     """`rows`, uncleaned, to be read once; `description` is the data card's: no absolute path.
 
-    `drops` counts, as `rows` is read, those that have no label, and those that params.yaml leaves out.
+    `drops` counts, as `rows` is read, those that params.yaml leaves out, and those of a given validation or test split
+    that have no label.
     """
 
     rows: Iterator[Text]
@@ -36,7 +44,7 @@ class Source:
 
 
 def read_source(name: str, task: TaskConfig, seed: int, root: Path) -> Source:
-    """Open the source of task `name`; a fault of a row is found when it is read.
+    """Open the sources of task `name`; a fault of a row is found when it is read.
 
     Args:
         name: the task's name, for errors.
@@ -47,53 +55,84 @@ def read_source(name: str, task: TaskConfig, seed: int, root: Path) -> Source:
     Raises:
         UserError: the source is missing, unreadable, not the expected file, or has an unknown label.
     """
-    columns, labels = name_columns(task), LabelNames(task.labels, task.values)
-    match task.source:
+    labels, drops = LabelNames(task.labels, task.values), Counter[str]()
+    rows, description = _open_parts(f"task.{name}.source", task, labels, drops, seed, root)
+    description |= {"group": task.group} if task.group else {}
+    description |= {"split": task.split.column} if task.split else {}
+    if task.pool is not None:
+        columns = _name_columns(task.pool, task, pool=True)
+        more, described = _open(f"task.{name}.pool.path", task.pool, columns, labels, seed + POOL_SEED, root)
+        rows, description = chain(rows, _name_rows(more, task, labels, drops, POOL)), {**description, "pool": described}
+    description |= {"labelled": task.labelled} if task.labelled else {}
+    return Source(rows, description, drops)
+
+
+def _open_parts(
+    place: str, task: TaskConfig, labels: LabelNames, drops: Counter[str], seed: int, root: Path
+) -> tuple[Iterator[Text], dict[str, Any]]:
+    """Rows of the source at `place` of params.yaml, file by file where each split has its own, and what it is."""
+    parts = {"": task.source} if isinstance(task.source, GeneratedSource) else task.source.list_parts()
+    texts, described = [], {}
+    for split, source in parts.items():
+        given = SPLITS.index(split) if split else None
+        columns = _name_columns(source, task, pool=given == POOL)
+        where = f"{place}.path.{split}" if split else f"{place}.path"
+        rows, described[split] = _open(where, source, columns, labels, seed, root)
+        texts.append(_name_rows(rows, task, labels, drops, given))
+    if "" in described:
+        return texts[0], described[""]
+    return chain(*texts), {"kind": task.source.kind, "splits": described}
+
+
+def _open(
+    place: str, source: AnySource, columns: Columns, labels: LabelNames, seed: int, root: Path
+) -> tuple[Iterator[Row], dict[str, Any]]:
+    """Rows of one source, and what the data card says of it; `place` is the path's, of a file, in params.yaml."""
+    match source:
         case GeneratedSource(generator=generator, rows=count):
-            rows = generate_rows(generator, count, seed)
-            description: dict[str, Any] = {"kind": "embedded", "generator": generator, "rows": count}
-        case FileSource() as source:
-            path = find_file(name, source, root)
+            return generate_rows(generator, count, seed), {"kind": "embedded", "generator": generator, "rows": count}
+        case FileSource():
+            path = find_file(place, source, root)
             digest = check_digest(path, source.sha256)
             rows, form = read_file_rows(path, source, columns, labels)
-            description = {"kind": "file", "file": path.name, "sha256": digest, **({"read_as": form} if form else {})}
-        case HubSource() as source:
-            rows = read_hub_rows(source, columns)
-            description = {
+            return rows, {"kind": "file", "file": path.name, "sha256": digest, **({"read_as": form} if form else {})}
+        case HubSource():
+            return read_hub_rows(source, columns), {
                 "kind": "hub",
                 "dataset": Path(source.dataset).name if Path(source.dataset).is_absolute() else source.dataset,
                 "name": source.name,
                 "revision": source.revision,
                 "splits": source.splits,
             }
-    description |= {"group": task.group} if task.group else {}
-    description |= {"split": task.split.column} if task.split else {}
-    drops: Counter[str] = Counter()
-    return Source(_name_rows(rows, task, labels, drops), description, drops)
 
 
-def name_columns(task: TaskConfig) -> Columns:
-    """The columns that the source of `task` must have."""
-    if isinstance(task.source, GeneratedSource):
-        return Columns("text", "label")
-    named = (task.source.text, task.source.label, task.group or "", task.split.column if task.split else "")
-    text, label, group, split = map(normalise_label, named)
-    return Columns(text, label, group or None, split or None)
+def _name_columns(source: AnySource, task: TaskConfig, pool: bool) -> Columns:
+    """The columns that a source of `task` must have; a pool's labels are not read, and need not be there."""
+    if isinstance(source, GeneratedSource):
+        return Columns("text", None if pool else "label")
+    split = task.split.column if task.split and not pool else ""
+    text, label, group, split = map(normalise_label, (source.text, source.label, task.group or "", split))
+    return Columns(text, None if pool else label, group or None, split or None)
 
 
-def _name_rows(rows: Iterable[Row], task: TaskConfig, labels: LabelNames, drops: Counter[str]) -> Iterator[Text]:
-    splits = None if task.split is None else LabelNames(LABELLED_SPLITS, task.split.values, "split")
+def _name_rows(
+    rows: Iterable[Row], task: TaskConfig, labels: LabelNames, drops: Counter[str], given: int | None
+) -> Iterator[Text]:
+    """Rows with their classes' indices and their splits', which is `given` for all of them or in their own column."""
+    splits = None if task.split is None or given is not None else LabelNames(SPLITS, task.split.values, "split")
     for row in rows:
-        label = labels.find(row.place, row.label)
-        split = None if splits is None else splits.find(row.place, row.split)
+        split = given if splits is None else splits.find(row.place, row.split)
         if split == UNLABELLED:
-            raise UserError(f"{row.place}: split must be one of {', '.join(LABELLED_SPLITS)}, got {quote(row.split)}")
+            raise UserError(f"{row.place}: split must be one of {', '.join(SPLITS)}, got {quote(row.split)}")
+        label = NO_LABEL if split in (POOL, LEFT_OUT) else labels.find(row.place, row.label)
+        group = None if row.group is None or not str(row.group).strip() else str(row.group).strip()
         if LEFT_OUT in (label, split):
             drops["left_out"] += 1
+        elif label == NO_LABEL or (label == UNLABELLED and split in (None, TRAIN)):
+            yield Text(row.text, NO_LABEL, group, POOL if task.has_splits else None)
         elif label == UNLABELLED:
             drops["unlabelled"] += 1
         else:
-            group = None if row.group is None or not str(row.group).strip() else str(row.group).strip()
             yield Text(row.text, label, group, split)
 
 
@@ -103,15 +142,15 @@ def generate_rows(generator: str, count: int, seed: int) -> Iterator[Row]:
     return (Row(f"generated {generator}", text, label) for text, label in generate(count, seed))
 
 
-def find_file(name: str, source: FileSource, root: Path) -> Path:
-    """The path of a file source; a UserError that names its parameter where there is no such file."""
-    path = locate(root / Path(source.path).expanduser())
+def find_file(place: str, source: FileSource, root: Path) -> Path:
+    """The path of a file source; a UserError that names its parameter, `place`, where there is no such file."""
+    path = locate(root / Path(str(source.path)).expanduser())
     if not path.is_file():
-        raise UserError(f"task.{name}.source.path must be a file, got {source.path} (looked for {path})")
+        raise UserError(f"{place} must be a file, got {source.path} (looked for {path})")
     return path
 
 
-def check_digest(path: Path, expected: str | None) -> str:
+def check_digest(path: Path, expected: object) -> str:
     """The SHA-256 of `path` in hex; a UserError where it is not the `expected` one."""
     try:
         with path.open("rb") as file:

@@ -41,6 +41,7 @@ def tabulate_data(runs: Sequence[Run]) -> Table:
     columns = (
         *(TASK, Column("source", "Source"), Column("rows_read", "Texts read", "count")),
         *(Column("dropped", "Dropped", "count"), Column("rows", "Kept", "count")),
+        *(Column("labelled", "Labelled", "count"), Column("pool", "Pool", "count")),
         Column("mean_words", "Mean length (words)", "words"),
         Column("median_words", "Median length (words)", "words"),
         Column("distinct_words", "Distinct words", "count"),
@@ -50,6 +51,8 @@ def tabulate_data(runs: Sequence[Run]) -> Table:
             **card,
             "source": card["source"]["kind"],
             "dropped": sum(card["drops"].values()),
+            "labelled": card["rows"] - card.get("pool", {}).get("texts", 0),
+            "pool": card.get("pool", {}).get("texts", 0),
             "mean_words": card["words"]["mean"],
             "median_words": card["words"]["median"],
         }

@@ -1,4 +1,4 @@
-"""Stage prepare: a task's source -> examples.parquet, labels.json and the data card.
+"""Stage prepare: a task's sources -> examples.parquet, labels.json, hidden_labels.parquet and the data card.
 
 Run as dvc.yaml does: python -m pipeline.stages.prepare --task T --data FOLDER --card FILE --record FILE
 """
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline.corpus.card import describe_losses
 from pipeline.corpus.examples import build_examples
+from pipeline.corpus.hidden_labels import write_hidden_labels
 from pipeline.corpus.task_config import PrepareConfig, TaskConfig
 from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block, read_seed
@@ -31,6 +32,8 @@ def main(task: str, data: Path, card: Path, record: Path) -> None:
     with publish_folder(data) as folder:
         pq.write_table(examples.table, folder / "examples.parquet", compression="zstd")
         write_json(folder / "labels.json", {"task": task, "labels": examples.labels})
+        if len(examples.hidden[0]):
+            write_hidden_labels(folder / "hidden_labels.parquet", *examples.hidden)
     write_json(card, examples.card)
     write_record(record, "prepare", task=task)
 

@@ -85,8 +85,10 @@ def _find_paths(block: Any, place: str = "") -> Iterator[tuple[str, str]]:
         names = {KEYS.get(block.get("kind", "")), "init", "file"}
         for key, value in block.items():
             below = f"{place}.{key}" if place else str(key)
-            if isinstance(value, str) and key in names:
+            if key in names and isinstance(value, str):
                 yield below, value
+            elif isinstance(value, dict) and key == KEYS.get(block.get("kind", "")):  # a file for each split
+                yield from ((f"{below}.{split}", path) for split, path in value.items() if isinstance(path, str))
             else:
                 yield from _find_paths(value, below)
 

@@ -11,7 +11,7 @@ from pipeline.corpus.clean import make_example_id
 from pipeline.corpus.examples import build_examples
 from pipeline.corpus.task_config import FileSource, GeneratedSource, PrepareConfig, TaskConfig
 from teacher_cache.errors import UserError
-from teacher_cache.schema import EXAMPLES, LABELLED_SPLITS
+from teacher_cache.schema import EXAMPLES, LABELLED_SPLITS, POOLED_EXAMPLES
 
 LABELS = ["negative", "positive"]
 TASK = TaskConfig(labels=LABELS, source=FileSource(kind="file", path="mood.jsonl"))
@@ -97,6 +97,7 @@ def test_a_limit_is_balanced_and_stratified(tmp_path):
         ([("", "negative"), (None, "positive")], r"0 of 2 \(dropped: null 1, empty 1\)"),
         ([("a", "negative"), ("a", "positive")], r"0 of 2 \(dropped: contradicting 2\)"),
         ([(f"text {number}", "negative") for number in range(30)], "task mood: class positive must have texts"),
+        ([("a", ""), ("b", None)], r"0 of 2 \(dropped: none\), and 2 without a label"),
         ([("a", "neutral")], "mood.jsonl line 1: label must be one of negative, positive, got 'neutral'"),
     ],
 )
@@ -108,7 +109,9 @@ def test_too_little_is_refused(tmp_path, rows, message):
 def test_a_header_alone_is_refused(tmp_path):
     (tmp_path / "mood.csv").write_text("text,label\n")
     task = TaskConfig(labels=LABELS, source=FileSource(kind="file", path="mood.csv"))
-    with pytest.raises(UserError, match=r"there must be texts left after cleaning, got 0 of 0 \(dropped: none\)"):
+    with pytest.raises(
+        UserError, match=r"there must be labelled texts left after cleaning, got 0 of 0 \(dropped: none\)"
+    ):
         build_examples("mood", task, PrepareConfig(), 0, tmp_path)
 
 
@@ -138,9 +141,20 @@ def test_a_rare_class_costs_the_others_nothing(tmp_path):
     )
 
 
-def test_rows_without_a_label_and_classes_left_out_are_counted_and_no_more(tmp_path):
+def test_rows_without_a_label_are_the_pool_and_classes_left_out_are_counted(tmp_path):
     rows = [*make_rows(40), ("nobody has said", ""), ("nor here", None), ("so so", "neutral"), ("text 0", None)]
     task = TaskConfig(labels=LABELS, source=TASK.source, values={"neutral": None})
-    card = build(tmp_path, rows, task).card
-    assert (card["rows_read"], card["rows"]) == (44, 40)
-    assert {reason: count for reason, count in card["drops"].items() if count} == {"unlabelled": 3, "left_out": 1}
+    found = build(tmp_path, rows, task)
+    card, table = found.card, found.table
+    assert (card["rows_read"], card["rows"]) == (44, 42)
+    assert {reason: count for reason, count in card["drops"].items() if count} == {"duplicate": 1, "left_out": 1}
+    assert card["pool"] == {"texts": 2, "hidden_labels": 0}
+    assert table.schema == POOLED_EXAMPLES
+    pool = table.filter(pc.equal(table["split"], "pool"))
+    assert sorted(zip(pool["text"].to_pylist(), pool["label"].to_pylist(), strict=True)) == [
+        ("nobody has said", None),
+        ("nor here", None),
+    ]
+    # What has a label is split as if there were no pool.
+    alone = build(tmp_path, make_rows(40)).table
+    assert table.filter(pc.is_valid(table["label"])).to_pylist() == alone.to_pylist()

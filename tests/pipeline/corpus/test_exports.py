@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from pipeline.corpus.sources import read_source
 from pipeline.corpus.task_config import TaskConfig
 from teacher_cache.errors import UserError
+from teacher_cache.schema import NO_LABEL
 
 # A shop's reviews, as text and label.
 ROWS = [('Der Käse war "toll", sehr gut', "gut"), ("Zu süß;\nund teuer", "schlecht"), ("Nun ja", "")]
@@ -20,7 +21,8 @@ ANNOTATED = {"gut": [{"choices": ["gut"]}], "schlecht": [{"choices": ["schlecht"
 def read(path, source=None, **task):
     content = {"labels": ["schlecht", "gut"], "source": {"kind": "file", "path": str(path), **(source or {})}, **task}
     found = read_source("shop", TypeAdapter(TaskConfig).validate_json(json.dumps(content)), 0, path.parent)
-    return [(row.text, row.label) for row in found.rows], found
+    rows = [(row.text, row.label) for row in found.rows]
+    return [row for row in rows if row[1] != NO_LABEL], [text for text, label in rows if label == NO_LABEL], found
 
 
 def write_excel(path, encoding, delimiter=";", values=lambda label: label):
@@ -47,9 +49,8 @@ COLUMNS = {"text": "Text", "label": "Bewertung"}
 )
 def test_excel_in_german(tmp_path, encoding, delimiter, source):
     path = write_excel(tmp_path / "shop.csv", encoding, delimiter)
-    rows, found = read(path, COLUMNS | source)
-    assert rows == LABELLED
-    assert found.drops == {"unlabelled": 1}
+    rows, pool, found = read(path, COLUMNS | source)
+    assert (rows, pool) == (LABELLED, ["Nun ja"])
     assert found.description["read_as"] == {
         "delimiter": delimiter,
         "quote": '"',
@@ -77,7 +78,7 @@ def test_excel_in_french(tmp_path):
         'sep=;\r\nTexte ;Catégorie;;\r\n"Déçu ; trop salé";négatif;;\r\nTrès bon;positif;;\r\n;;;\r\n'.encode("cp1252")
     )
     source = {"text": "Texte", "label": "Cate\u0301gorie", "encoding": "cp1252"}
-    rows, _ = read(path, source, labels=["ne\u0301gatif", "positif"])
+    rows, _, _ = read(path, source, labels=["ne\u0301gatif", "positif"])
     assert rows == [("Déçu ; trop salé", 0), ("Très bon", 1)]
 
 
@@ -94,8 +95,8 @@ def test_doccano(tmp_path):
         'id,text,label\n7,"Der Käse war ""toll"", sehr gut",gut\n8,"Zu süß;\nund teuer",schlecht\n9,Nun ja,\n'
     )
     for name in ("admin.jsonl", "all.json", "admin.csv"):
-        rows, found = read(tmp_path / name)
-        assert (rows, found.drops) == (LABELLED, {"unlabelled": 1})
+        rows, pool, _ = read(tmp_path / name)
+        assert (rows, pool) == (LABELLED, ["Nun ja"])
     assert (
         read(tmp_path / "old.jsonl", {"label": "annotations.label"}, values={"3": "gut", "4": "schlecht"})[0]
         == LABELLED
@@ -116,8 +117,8 @@ def test_label_studio(tmp_path):
     ]
     (tmp_path / "project.json").write_text(json.dumps(tasks))
     source = {"text": "data.text", "label": "annotations.result.value.choices"}
-    rows, found = read(tmp_path / "project.json", source)
-    assert (rows, found.drops) == (LABELLED, {"unlabelled": 1})
+    rows, pool, _ = read(tmp_path / "project.json", source)
+    assert (rows, pool) == (LABELLED, ["Nun ja"])
     least = [{"text": text, "id": 1, "mood": label, "annotator": 1} for text, label in ROWS[:2]]
     (tmp_path / "min.json").write_text(json.dumps(least))
     assert read(tmp_path / "min.json", {"label": "mood"})[0] == LABELLED
@@ -153,8 +154,8 @@ def test_argilla(tmp_path):
         for number, (text, label) in enumerate(ROWS)
     ]
     (tmp_path / "dataset.json").write_text(json.dumps(records))
-    rows, found = read(tmp_path / "dataset.json", {"text": "fields.text", "label": "responses.mood.value"})
-    assert (rows, found.drops) == (LABELLED, {"unlabelled": 1})
+    rows, pool, _ = read(tmp_path / "dataset.json", {"text": "fields.text", "label": "responses.mood.value"})
+    assert (rows, pool) == (LABELLED, ["Nun ja"])
     lists = [[label] if label else None for _, label in ROWS]
     flat = pa.table({"text": [text for text, _ in ROWS], "mood.responses": lists})
     pq.write_table(flat, tmp_path / "hub.parquet")
@@ -163,8 +164,8 @@ def test_argilla(tmp_path):
         "\"Zu süß;\nund teuer\",['schlecht']\nNun ja,\n"
     )
     for name in ("hub.parquet", "hub.csv"):
-        rows, found = read(tmp_path / name, {"label": "mood.responses"})
-        assert (rows, found.drops) == (LABELLED, {"unlabelled": 1})
+        rows, pool, _ = read(tmp_path / name, {"label": "mood.responses"})
+        assert (rows, pool) == (LABELLED, ["Nun ja"])
 
 
 def test_pandas(tmp_path):
@@ -190,8 +191,8 @@ def test_pandas(tmp_path):
         ',text,label\n0,"Der Käse war ""toll"", sehr gut",1.0\n1,"Zu süß;\nund teuer",0.0\n2,Nun ja,\n'
     )
     for name in (*(f"{orient}.json" for orient in contents), "lines.json", "frame.csv"):
-        rows, found = read(tmp_path / name, values={"0": "schlecht", "1": "gut"})
-        assert (rows, found.drops) == (LABELLED, {"unlabelled": 1}), name
+        rows, pool, _ = read(tmp_path / name, values={"0": "schlecht", "1": "gut"})
+        assert (rows, pool) == (LABELLED, ["Nun ja"]), name
 
 
 @pytest.mark.parametrize("content", ["3", '"a"', '{"a": 3}', '[["a", "b"]]', "[1]", '{"text": ["a"', ""])

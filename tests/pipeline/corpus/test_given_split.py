@@ -108,11 +108,11 @@ def test_a_split_can_be_left_out_and_an_unknown_one_is_refused_with_its_line(tmp
     rows += [{"user": "x", "text": "not for us", "label": "pos", "split": "hidden"}]
     assert build(tmp_path, rows, split=given).card["drops"]["left_out"] == 1
     with pytest.raises(
-        UserError, match=r"line 4: split must be one of train, validation, test, got 'dev'; map .*split.values"
+        UserError, match=r"line 4: split must be one of train, validation, test, pool, got 'dev'; map .*split.values"
     ):
         build(tmp_path, rows, split=GivenSplit(column="split"))
     rows[2]["split"] = ""
-    with pytest.raises(UserError, match="line 3: split must be one of train, validation, test, got ''"):
+    with pytest.raises(UserError, match="line 3: split must be one of train, validation, test, pool, got ''"):
         build(tmp_path, rows, split=given)
 
 

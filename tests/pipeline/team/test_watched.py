@@ -22,6 +22,8 @@ def make_params(**other):
                 "pool": {"kind": "file", "path": "raw/pool.csv"},
             },
             "topic": {"source": {"kind": "hub", "dataset": "a/b"}},
+            "parted": {"source": {"kind": "file", "path": {"train": "raw/a.csv", "test": "raw/mood.csv"}}},
+            "file": {"source": {"kind": "embedded"}},
             "idle": {"source": {"kind": "file", "path": "raw/idle.csv"}},
         },
         "teachers": ["big", "small"],
@@ -59,6 +61,8 @@ def test_every_reader_has_the_paths_that_it_reads_and_no_other():
         "teacher/big.json": ["raw/llm"],
         "teacher/small.json": [],
     }
+    parted = {str(file): paths for file, paths in list_watched(make_params(tasks=["parted", "file"])).items()}
+    assert (parted["task/parted.json"], parted["task/file.json"]) == (["raw/a.csv", "raw/mood.csv"], [])
     for kind, paths in (("corpus", []), ("static", ["unused"]), ("encoder", ["unused"])):
         embed = {**make_params()["embed"], "kind": kind}
         watched = {str(file): paths for file, paths in list_watched(make_params(embed=embed)).items()}
