@@ -27,7 +27,7 @@ class EmbedConfig:
     the folder `checkpoint`.  `encoder`: mean-pooled last hidden state of `checkpoint`, a folder or a hub id with its
     `revision`.  These two have the checkpoint's width.  `file`: the user's own vectors, in the column `column` of the
     Parquet file `path`, whose checksum must be `sha256` where that is given.  All kinds are fitted on the training
-    split, on the `fit_texts` first of its ids where it has more.
+    split, on the `fit_texts` first of its ids where it has more.  `hashed`: the terms of `corpus` are kept as hashes.
     """
 
     kind: Literal["corpus", "static", "encoder", "file"] = "corpus"
@@ -43,6 +43,11 @@ class EmbedConfig:
     column: str = "features"
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     fit_texts: Annotated[int, Field(ge=1)] = 100_000
+    hashed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.hashed and self.kind == "static":
+            raise ValueError("hashed must go with another kind than static, which needs its tokenizer's words")
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -21,26 +21,33 @@ COMMITTED = ("dvc.lock", "params.yaml")
 
 @click.command()
 @click.argument("url", required=False)
-@click.option("--without-texts", is_flag=True, help="Push only what `qdllm student` pulls: no texts, no LLM.")
+@click.option("--without-texts", is_flag=True, help="Push what `qdllm student` pulls alone: no text, no word, no LLM.")
 def share(url: str | None, without_texts: bool) -> None:
     """Push caches, features, students and reports to URL: a folder, or s3://, gs://, azure://, ssh://.
 
     Without URL, to the remote that is configured already.
     """
     from pipeline.team.dvc_project import list_needed, list_steps, open_repo
-    from pipeline.team.remote import add_remote, open_remote, push_outs, resolve_url
+    from pipeline.team.remote import NAME, WITHOUT_TEXTS, add_remote, open_remote, push_outs, resolve_url
+    from pipeline.team.wordless import require_apart, require_unshared, require_wordless
 
-    url = None if url is None else resolve_url(url)
+    name = WITHOUT_TEXTS if without_texts else NAME
+    url = None if url is None else resolve_url(url, name)
     with open_repo() as repo:
         steps = list_steps(repo, allow_missing=False)
         require_finished(steps)
+        outs = finished = [out for step in steps if not step.reasons for out in step.stage.outs]
+        if without_texts:
+            outs = list_needed(steps)
+            require_wordless(out.fs_path for out in outs)
         if url is not None:
-            add_remote(repo, url)
-        remote = open_remote(repo, make=url is not None)
+            require_apart(repo, url, name)
+            add_remote(repo, url, name)
+        remote = open_remote(repo, make=url is not None, name=name if without_texts else None)
         url = url or repo.config["remote"][remote.name]["url"]
-        finished = [out for step in steps if not step.reasons for out in step.stage.outs]
-        outs = list_needed(steps) if without_texts else finished
-        held = push_outs(repo, outs)
+        if without_texts:
+            require_unshared([out for out in finished if out not in outs], remote)
+        held = push_outs(repo, outs, remote.name)
         click.echo(f"{url} holds all {held} objects of {len(outs)} outputs; downloads are verified.")
         unfinished = [step.name for step in steps if step.reasons]
         if unfinished:

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from dvc.config import NoRemoteError
+from dvc.config import NoRemoteError, RemoteNotFoundError
 from dvc.data_cloud import Remote
 from dvc.exceptions import DownloadError
 from dvc.fs import RemoteMissingDepsError
@@ -31,12 +31,14 @@ from dvc_objects.errors import ObjectFormatError
 from teacher_cache.errors import UserError
 
 NAME = "team"
+# Never the default, so that no later `dvc push` carries texts to where none may be.
+WITHOUT_TEXTS = "without_texts"
 BUCKETS = ("s3", "gs", "azure")
 STORES = (*BUCKETS, "ssh")
 MIB = 2**20
 
 
-def resolve_url(url: str) -> str:
+def resolve_url(url: str, name: str = NAME) -> str:
     """`url` as DVC takes it: a folder becomes absolute.
 
     Raises:
@@ -52,7 +54,7 @@ def resolve_url(url: str) -> str:
         raise UserError(f"the remote must be a folder or begin with {known}, got {url}")
     if parts.password:
         raise UserError(
-            f"the remote's address must hold no password; set it with `dvc remote modify --local {NAME} password ...`"
+            f"the remote's address must hold no password; set it with `dvc remote modify --local {name} password ...`"
         )
     if importlib.util.find_spec(f"dvc_{parts.scheme}") is None:
         raise UserError(
@@ -61,8 +63,8 @@ def resolve_url(url: str) -> str:
     return url
 
 
-def add_remote(repo: Repo, url: str) -> None:
-    """Make `url` the default remote of this checkout alone: `.dvc/config.local` is never committed.
+def add_remote(repo: Repo, url: str, name: str = NAME) -> None:
+    """Make `url` the remote `name` of this checkout, and NAME its default: `.dvc/config.local` is never committed.
 
     Downloads are verified; DVC would trust whatever a folder holds otherwise.
 
@@ -84,9 +86,10 @@ def add_remote(repo: Repo, url: str) -> None:
     try:
         with repo.config.edit("local") as config:
             # An older address's credentials stay where they are.
-            config["remote"].setdefault(NAME, {}).update(url=written, verify=True)
-            config["core"]["remote"] = NAME
-        found = repo.config["remote"][NAME]["url"]
+            config["remote"].setdefault(name, {}).update(url=written, verify=True)
+            if name == NAME:
+                config["core"]["remote"] = NAME
+        found = repo.config["remote"][name]["url"]
         if os.path.abspath(found) != os.path.abspath(written) and found != written:
             raise ValueError(f"it was read as {found}")
     except BaseException as error:
@@ -99,18 +102,19 @@ def add_remote(repo: Repo, url: str) -> None:
         raise
 
 
-def open_remote(repo: Repo, make: bool = False) -> Remote:
-    """The default remote, which answers.
+def open_remote(repo: Repo, make: bool = False, name: str | None = None) -> Remote:
+    """The remote `name`, or the default one, which answers.
 
     Args:
         repo: the project.
         make: it need not be there yet: a folder is made; in a bucket, which must be there, nothing has to be.
+        name: of the remote.
 
     Raises:
         UserError: none is configured, or it cannot be reached.
     """
     try:
-        remote = repo.cloud.get_remote()
+        remote = repo.cloud.get_remote(name)
         place = remote.path
         if make and remote.fs.protocol in BUCKETS:
             place = place.partition("/")[0]
@@ -121,6 +125,8 @@ def open_remote(repo: Repo, make: bool = False) -> Remote:
         raise UserError(
             "no DVC remote is configured; name the one that the teacher's owner shared: qdllm student --remote URL"
         ) from None
+    except RemoteNotFoundError:
+        raise UserError(f"no DVC remote {name} is configured; name one: qdllm share URL --without-texts") from None
     except RemoteMissingDepsError as error:
         raise UserError(str(error)) from error
     except Exception as error:  # every store's library raises its own
@@ -139,8 +145,8 @@ def is_reachable(repo: Repo) -> bool:
     return True
 
 
-def push_outs(repo: Repo, outs: Iterable[Output]) -> int:
-    """Push `outs` and the run-cache; objects that a folder remote holds damaged are replaced.
+def push_outs(repo: Repo, outs: Iterable[Output], name: str | None = None) -> int:
+    """Push `outs` and the run-cache to the remote `name`, or the default one; what a folder holds damaged is replaced.
 
     Returns:
         How many objects they are.
@@ -156,7 +162,7 @@ def push_outs(repo: Repo, outs: Iterable[Output]) -> int:
         ):
             raise UserError(f"{out} must be whole in DVC's cache, {len(lost)} objects are not; run `dvc repro`")
     objects = {key for out in outs for key in list_objects(out, repo.cache.local) if repo.cache.local.exists(key)}
-    remote = repo.cloud.get_remote()
+    remote = repo.cloud.get_remote(name)
     if remote.fs.protocol == "local":
         _drop_damaged(remote, objects)
     # Not `dvc push`, which takes a folder's files for pushed where the folder's list is, and so repairs nothing.
@@ -166,7 +172,7 @@ def push_outs(repo: Repo, outs: Iterable[Output]) -> int:
         raise UserError(
             f"{len(failed)} of {len(objects)} objects could not be written to {remote.path}; QDLLM_DEBUG=1 shows why"
         )
-    repo.stage_cache.push(None)
+    repo.stage_cache.push(remote.name)
     return len(objects)
 
 

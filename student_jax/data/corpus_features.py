@@ -6,7 +6,7 @@ Imports: NumPy, SciPy, scikit-learn.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils.extmath import randomized_range_finder
 
 from student_jax.config import EmbedConfig
+from student_jax.data.hashed_terms import HashedTerms, hash_term, require_salt
 from teacher_cache.errors import UserError
+from teacher_cache.sealed import fingerprint
 
 # Terms are words with punctuation marks, and character n-grams within words. On three real tasks of 6,000 to 14,000
 # training texts, logistic regression on 768 dimensions of both had 1 to 4 points more than on those of words alone.
@@ -43,12 +45,14 @@ class CorpusEmbedding:
 
     There is a vectorizer of words and one of characters, or one alone where no two texts share a term of the other.
     `weighted` tells whether the labels took part in the fit, `unspaced` whether a character of UNSPACED is a word.
+    With a `salt` the vectorizers know hashes of terms in place of terms.
     """
 
     vectorizers: dict[str, TfidfVectorizer]
     projection: np.ndarray
     weighted: bool
     unspaced: bool = False
+    salt: str | None = None
 
     @property
     def dimensions(self) -> int:
@@ -67,13 +71,32 @@ class CorpusEmbedding:
         used = np.unique(terms.indices)
         return np.asarray(terms[:, used] @ self.projection[used].astype(np.float32))
 
+    def hash_terms(self) -> "CorpusEmbedding":
+        """The same features, but for rounding, from a vocabulary of hashes.
+
+        They stand in their own order, for a term's place in the alphabet says much of it. The salt differs from
+        vocabulary to vocabulary, so that no table of hashes serves for two; it is drawn from the terms and not by
+        chance, so that the same texts give the same bytes.
+        """
+        plain = {name: vectorizer.get_feature_names_out().tolist() for name, vectorizer in self.vectorizers.items()}
+        salt = fingerprint(plain)
+        vectorizers, rows, done = {}, [], 0
+        for name, vectorizer in self.vectorizers.items():
+            hashes = np.array([hash_term(term, salt) for term in plain[name]], np.uint64)
+            order = np.argsort(hashes)
+            vectorizers[name] = _set_terms(vectorizer, hashes[order].tolist(), vectorizer.idf_[order], salt)
+            rows.append(done + order)
+            done += len(order)
+        return replace(self, vectorizers=vectorizers, projection=self.projection[np.concatenate(rows)], salt=salt)
+
     def to_content(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """The embedding as named tensors and a JSON object."""
         idf = {f"idf.{name}": vectorizer.idf_ for name, vectorizer in self.vectorizers.items()}
         terms = {name: list(vectorizer.get_feature_names_out()) for name, vectorizer in self.vectorizers.items()}
         # An embedder of version 0.1, which knew no such scripts, is as one of texts that have none.
         scripts = {"unspaced": True} if self.unspaced else {}
-        return {"projection": self.projection, **idf}, {"weighted": self.weighted, **scripts, "terms": terms}
+        hashed = {"salt": self.salt} if self.salt else {}
+        return {"projection": self.projection, **idf}, {"weighted": self.weighted, **scripts, **hashed, "terms": terms}
 
     @classmethod
     def from_content(
@@ -85,8 +108,9 @@ class CorpusEmbedding:
             ValueError: terms and tensors do not belong together.
         """
         unspaced = content.get("unspaced", False) is True
+        salt = require_salt(content["salt"]) if config.hashed else None
         vectorizers = {
-            name: _restore_terms(vectorizer, content["terms"][name], tensors[f"idf.{name}"])
+            name: _restore_terms(vectorizer, content["terms"][name], tensors[f"idf.{name}"], salt)
             for name, vectorizer in _build_vectorizers(config, unspaced).items()
             if name in content["terms"]
         }
@@ -94,7 +118,7 @@ class CorpusEmbedding:
         terms = sum(len(vectorizer.vocabulary) for vectorizer in vectorizers.values())
         if projection.ndim != 2 or len(projection) != terms:
             raise ValueError(f"projection must have {terms} rows, got {projection.shape}")
-        return cls(vectorizers, projection, content["weighted"], unspaced)
+        return cls(vectorizers, projection, content["weighted"], unspaced, salt)
 
 
 def fit_corpus(config: EmbedConfig, texts: Sequence[str], labels: Sequence[int] | np.ndarray | None) -> CorpusEmbedding:
@@ -130,7 +154,8 @@ def fit_corpus(config: EmbedConfig, texts: Sequence[str], labels: Sequence[int] 
     directions = directions * singular
     scale = 1 / np.sqrt(np.mean((matrix @ directions) ** 2))
     projection = (weight[:, None] * directions * scale).astype(np.float16)
-    return CorpusEmbedding(vectorizers, projection, classes is not None, unspaced)
+    embedding = CorpusEmbedding(vectorizers, projection, classes is not None, unspaced)
+    return embedding.hash_terms() if config.hashed else embedding
 
 
 def find_directions(matrix: sp.csr_array | sp.csr_matrix, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
@@ -195,16 +220,21 @@ def _fit_terms(
     return _set_terms(vectorizer, terms, vectorizer.idf_[heavy]), weight[heavy]
 
 
-def _restore_terms(vectorizer: TfidfVectorizer, terms: Any, idf: np.ndarray) -> TfidfVectorizer:
-    if not isinstance(terms, list) or not terms or not all(isinstance(term, str) for term in terms):
-        raise ValueError("terms must be a list of texts")
+def _restore_terms(vectorizer: TfidfVectorizer, terms: Any, idf: np.ndarray, salt: str | None) -> TfidfVectorizer:
+    kind = str if salt is None else int
+    if not isinstance(terms, list) or not terms or not all(type(term) is kind for term in terms):
+        raise ValueError("terms must be a list of texts, or of whole numbers where they are hashed")
     if len(set(terms)) != len(terms) or idf.shape != (len(terms),):
         raise ValueError(f"terms must be different and have one idf each, got {len(terms)} and {idf.shape}")
-    return _set_terms(vectorizer, terms, idf)
+    return _set_terms(vectorizer, terms, idf, salt)
 
 
-def _set_terms(vectorizer: TfidfVectorizer, terms: list[str], idf: np.ndarray) -> TfidfVectorizer:
-    """A vectorizer with the same settings that knows exactly `terms`."""
+def _set_terms(
+    vectorizer: TfidfVectorizer, terms: list[str] | list[int], idf: np.ndarray, salt: str | None = None
+) -> TfidfVectorizer:
+    """A vectorizer with the same settings that knows exactly `terms`: hashes where there is a `salt`."""
     made = clone(vectorizer).set_params(vocabulary=terms)
+    if salt is not None:
+        made.set_params(analyzer=HashedTerms(vectorizer.build_analyzer(), salt))
     made.idf_ = idf
     return made

@@ -80,8 +80,9 @@ class Embedder:
         """Publish embedder.safetensors and embedder.json in `folder`."""
         tensors, content = self.embedding.to_content()
         config = asdict(self.config)
-        if self.config.fit_texts == EmbedConfig.fit_texts:
-            del config["fit_texts"]  # version 0.1 knew no limit, and most embedders are the same bytes with it
+        for key in ("fit_texts", "hashed"):  # version 0.1 knew neither, and most embedders are the same bytes with it
+            if config[key] == getattr(EmbedConfig, key):
+                del config[key]
         # Nor any rules, which are then its own.
         rules = {key: value for key, value in asdict(self.rules).items() if value != getattr(PLAIN, key)}
         data = safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in tensors.items()})

@@ -78,15 +78,6 @@ def test_with_nothing_changed_the_owners_results_come(owner, member):
     assert member.run("qdllm", "student", "--quiet") == ""  # all is here: no remote is asked
 
 
-def test_a_remote_without_texts_is_enough(owner, member, tmp_path):
-    checkout = owner.at(tmp_path / "copy")
-    shutil.copytree(owner.folder, checkout.folder)
-    checkout.run("qdllm", "share", str(tmp_path / "numbers"), "--without-texts")
-    for out in ("data/emotion-tiny", "models/base/emotion-tiny/llama-tiny", "models/teacher/emotion-tiny/llama-tiny"):
-        assert not find_object(checkout, tmp_path / "numbers", out).exists()
-    assert member.stages("qdllm", "student", "--remote", str(tmp_path / "numbers")) == []
-
-
 def test_the_remote_must_be_there(member):
     assert "no DVC remote is configured" in member.refuse("qdllm", "student")
     assert "nowhere must exist" in member.refuse("qdllm", "student", "--remote", "nowhere")

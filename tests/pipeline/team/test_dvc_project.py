@@ -10,7 +10,8 @@ import sys
 import pytest
 
 from pipeline.team.dvc_project import list_needed, list_steps, open_repo
-from pipeline.team.remote import add_remote, is_reachable, open_remote, pull_outs, push_outs
+from pipeline.team.remote import NAME, WITHOUT_TEXTS, add_remote, is_reachable, open_remote, pull_outs, push_outs
+from pipeline.team.wordless import require_apart, require_unshared
 from teacher_cache.errors import UserError
 
 # DVC's own, of pygtrie.
@@ -152,3 +153,24 @@ def test_a_remote_that_is_not_there_is_one_line(project):
             open_remote(repo)
         assert open_remote(repo, make=True).path == str(project / "nowhere")
         assert is_reachable(repo)
+
+
+def test_what_goes_without_texts_has_a_place_of_its_own(project):
+    """And is never the default, to which `dvc push` takes everything."""
+    share(project)
+    numbers = str(project.parent / "numbers")
+    with open_repo() as repo:
+        with pytest.raises(UserError, match="qdllm share URL --without-texts"):
+            open_remote(repo, name=WITHOUT_TEXTS)
+        add_remote(repo, numbers, WITHOUT_TEXTS)
+        assert repo.config["core"]["remote"] == NAME
+        for url, name in ((numbers, NAME), (str(project.parent / "remote"), WITHOUT_TEXTS)):
+            require_apart(repo, url + "2", name)
+            with pytest.raises(UserError, match="texts; name another folder or bucket"):
+                require_apart(repo, url, name)
+        texts = [out for step in list_steps(repo, allow_missing=False) for out in step.stage.outs if "data" in str(out)]
+        remote = open_remote(repo, make=True, name=WITHOUT_TEXTS)
+        require_unshared(texts, remote)
+        push_outs(repo, texts, WITHOUT_TEXTS)
+        with pytest.raises(UserError, match=r"numbers, which holds data: share to another"):
+            require_unshared(texts, remote)
