@@ -1,7 +1,7 @@
 """A block of params.yaml -> the frozen dataclass that describes it.
 
-In: the path of params.yaml, a dotted key.  Out: read_block(), read_over(), read_seed(), read_active(),
-read_comparators(), read_yaml(), parse().
+In: the path of params.yaml, a dotted key.  Out: read_block(), read_over(), read_seed(), read_pool(),
+read_active(), read_comparators(), read_yaml(), parse().
 Imports: pydantic, ruamel.yaml.
 
 A stage reads its own block alone, so that a new key of another stage's block leaves it as it is. An unknown key, a
@@ -42,6 +42,7 @@ def _require_name(name: str) -> str:
 Name = Annotated[str, AfterValidator(_require_name)]
 Names = Annotated[list[Name], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Pool = Annotated[int, Field(ge=0)] | None
 
 
 def read_block(key: str, kind: Any, path: Path = PARAMS) -> Any:
@@ -79,6 +80,11 @@ def read_over(shared: str, key: str, kind: Any, shared_kind: Any, path: Path = P
 def read_seed(path: Path = PARAMS) -> int:
     """The number from which everything random starts."""
     return read_block("seed", Seed, path)
+
+
+def read_pool(path: Path = PARAMS) -> int | None:
+    """How many texts of a task's pool the student, and what it is measured against, are trained on; None for all."""
+    return read_block("student.pool", Pool, path)
 
 
 def read_active(path: Path = PARAMS) -> tuple[list[str], list[str]]:

@@ -148,6 +148,8 @@ def _carry(
     before = _nest(entry.get("params", {}).get(str(PARAMS), {}))
     if "prepare" in before:
         before["prepare"] = {"balance": True, **before["prepare"]}  # version 0.1's default
+    if "student" in before:
+        before["student"] = {**before["student"], "pool": None}
     values: dict[str, dict[str, Any]] = {}
     for file, keys in sorted(stage.params.items(), key=lambda item: (item[0] != str(PARAMS), item[0])):
         if Path(file).name == VERSIONS:

@@ -16,6 +16,8 @@ from ruamel.yaml.tokens import CommentToken
 
 # Two rivals were not what their names said; a third was nothing of its own.
 RENAMED = {"lsfls": "few_labels", "bertqtc": "quantum_convolution"}
+# Of the student with one term of its loss, one goes by what it means.
+TERMS = {"ce": "labels_alone"}
 GONE = {"hitin": "it never read a hierarchy of labels"}
 # What `evaluate` had where it named no controls.
 CONTROLS = ("linear", "mlp", "no_entanglement", "frozen_circuit")
@@ -26,13 +28,14 @@ PROFILES = {"emotion-tiny": "smoke", "emotion-real": "real", "emotion-paper": "p
 def carry_params(content: CommentedMap) -> list[str]:
     """Give what version 0.1 named otherwise its name of today, in place; a line for each change."""
     evaluate = content.get("evaluate") or {}
-    controls = [*evaluate.get("controls", CONTROLS), *evaluate.get("losses", [])]
+    controls = [*evaluate.get("controls", CONTROLS), *(TERMS.get(term, term) for term in evaluate.get("losses", []))]
     rivals = [RENAMED.get(name, name) for name in content["baselines"] if name not in GONE]
     blocks = content.get("baseline") or {}
     gone = [name for name in GONE if name in content["baselines"] or name in blocks]
-    student = content.get("student") or {}
+    student = content.setdefault("student", CommentedMap())
     features = {key: _flow(value) if isinstance(value, dict) else value for key, value in student.items()}
     features.pop("circuit", None)
+    student.setdefault("pool", None)  # all of it: version 0.1 knew no pool
     if features.get("engine") == "fused":  # the default; it knows no circuit of a file
         del features["engine"]
 

@@ -21,14 +21,14 @@ LEVEL_OF_TEST = 0.05
 # What a reader is told that a comparator is; others go by their name.
 TITLES = {
     STUDENT: "student",
+    "labels_alone": "student of the labels alone",
+    "all_labels": "student of all labels, the pool's too",
     "logistic": "logistic regression of the labels",
+    "logistic_distilled": "logistic regression of the teacher's answers",
     "linear": "linear model",
     "mlp": "MLP",
     "no_entanglement": "circuit without entanglement",
     "frozen_circuit": "circuit frozen at its random start",
-    "labels_alone": "student of the labels alone",
-    "all_labels": "student of all labels, the pool's too",
-    "ce": "student with CE alone (labels)",
     "kl": "student with KL alone (teacher)",
     "js": "student with JS alone (teacher)",
     "textrcnn": "TextRCNN",

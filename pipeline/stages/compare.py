@@ -11,12 +11,14 @@ import click
 from pipeline.entry import run
 from pipeline.evaluation.comparator_summary import Outs, publish_comparison, take_options
 from pipeline.evaluation.predictions import read_embedder, sees_labels
-from pipeline.params import parse, read_block, read_over, read_seed
+from pipeline.params import parse, read_block, read_over, read_pool, read_seed
+from student_jax.comparators.all_labels import reveal_labels
 from student_jax.comparators.comparator_config import FEATURE_CONFIGS, FeatureConfig, FeatureName
 from student_jax.comparators.feature_comparators import learn_from_features
 from student_jax.compilation import keep_compiled
 from student_jax.config import CircuitConfig
 from student_jax.data.dataset import open_dataset
+from student_jax.data.training_rows import HIDDEN, limit_pool
 from student_jax.devices import use_cores
 
 
@@ -28,6 +30,10 @@ def main(task: str, teacher: str, comparator: str, features: Path, cache: Path, 
     config = read_over("comparator.shared.features", f"comparator.{name}", FEATURE_CONFIGS[name], FeatureConfig)
     circuit = read_block("student.circuit", CircuitConfig)
     dataset, manifest = open_dataset(features, cache, task, teacher)
+    if name == "all_labels":
+        dataset = reveal_labels(dataset, features / HIDDEN, task)
+    else:
+        dataset = limit_pool(dataset, read_pool())
     embedder = read_embedder(features)
     keep_compiled(compiled)
     use_cores()

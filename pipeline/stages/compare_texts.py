@@ -12,13 +12,14 @@ from pipeline.corpus.prepared import read_examples, read_training
 from pipeline.entry import run
 from pipeline.evaluation.comparator_summary import Outs, publish_comparison, take_options
 from pipeline.evaluation.summary import Start
-from pipeline.params import parse, read_over, read_seed
+from pipeline.params import parse, read_over, read_pool, read_seed
 from student_jax.comparators.bert import read_bert
 from student_jax.comparators.comparator_config import TEXT_CONFIGS, TextConfig, TextName
 from student_jax.comparators.text_comparators import TEXT_COMPARATORS, learn_from_texts
 from student_jax.comparators.token_dataset import find_facts, join_tokens
 from student_jax.comparators.tokens import encode, fit_tokenizer, load_tokenizer
 from student_jax.compilation import keep_compiled
+from student_jax.data.training_rows import limit_pool
 from student_jax.devices import use_cores
 from teacher_cache.manifest import fingerprint_examples
 from teacher_cache.reader import ids_to_numpy, open_cache
@@ -39,6 +40,7 @@ def main(task: str, teacher: str, comparator: str, data: Path, cache: Path, comp
     tokenizer = load_tokenizer(bert.folder) if bert else fit_tokenizer(read_training(data)[0], config.vocabulary)
     encoded = encode(tokenizer, examples["text"].to_pylist(), config.max_length)
     dataset = join_tokens(ids_to_numpy(examples["example_id"]), encoded.tokens, opened, method.states)
+    dataset = limit_pool(dataset, read_pool())
     facts = find_facts(dataset, max(config.vocabulary, tokenizer.get_vocab_size()), opened)
     keep_compiled(compiled)
     use_cores()

@@ -3,6 +3,7 @@
 Run as dvc.yaml does: python -m pipeline.stages.embed --task T --data FOLDER --features FOLDER --record FILE
 """
 
+import shutil
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block
 from student_jax.config import EmbedConfig
 from student_jax.data.features import fit_embedder, take_vectors, write_features
+from student_jax.data.training_rows import HIDDEN
 from teacher_cache.manifest import fingerprint_examples
 from teacher_cache.publish import publish_folder
 
@@ -41,6 +43,8 @@ def main(task: str, data: Path, features: Path, record: Path) -> None:
     with publish_folder(features) as folder:
         embedder.save(folder)
         write_features(folder / "features.parquet", rows["example_id"], vectors, embedder.dimensions, fingerprint)
+        if (data / HIDDEN).exists():  # where who has no texts finds them, too
+            shutil.copyfile(data / HIDDEN, folder / HIDDEN)
     write_record(record, "embed", task=task)
 
 

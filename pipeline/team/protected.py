@@ -34,7 +34,7 @@ OURS = {"work": "what interrupted stages go on from", "sweeps": "what `qdllm swe
 MADE = {
     "inputs": ("*.json",),
     "prepare": ("examples.parquet", "labels.json", "hidden_labels.parquet"),
-    "embed": ("embedder.*", "features.parquet"),
+    "embed": ("embedder.*", "features.parquet", "hidden_labels.parquet"),
     "base": ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"),
     "finetune": ("adapter_*", "finetune.json"),
     "cache_teacher": ("manifest.json", "part-*.parquet"),

@@ -1,7 +1,7 @@
 """What each comparator is, how it is trained and tuned: the block `comparator` of params.yaml.
 
-In: nothing.  Out: FeatureConfig, LogisticConfig, TextConfig and those that extend it; FEATURE_CONFIGS, TEXT_CONFIGS.
-Imports: pydantic alone.
+In: nothing.  Out: FeatureConfig, LogisticConfig, DistilledConfig, TextConfig and those that extend it;
+FEATURE_CONFIGS, TEXT_CONFIGS.  Imports: pydantic alone.
 
 The defaults of a loss are those of the method's own paper where it names them, else equation 24 as the student has it.
 """
@@ -24,7 +24,18 @@ from student_jax.config import (
 from student_jax.tunable import STRICT, Tunable
 
 # What reads features, and what reads texts.
-FeatureName = Literal["logistic", "linear", "mlp", "no_entanglement", "frozen_circuit", "ce", "kl", "js"]
+FeatureName = Literal[
+    "labels_alone",
+    "all_labels",
+    "logistic",
+    "logistic_distilled",
+    "linear",
+    "mlp",
+    "no_entanglement",
+    "frozen_circuit",
+    "kl",
+    "js",
+]
 TextName = Literal["textrcnn", "minillm", "tinybert", "distilbert", "pkd", "few_labels", "quantum_convolution"]
 Size = Literal["small", "paper"]
 Count = Annotated[int, Field(ge=1)]
@@ -40,6 +51,13 @@ class LogisticConfig(ComparatorConfig):
     """Logistic regression of the labels; `C` is the inverse of its L2 penalty's weight, as scikit-learn counts it."""
 
     C: Positive = 1.0
+
+
+@dataclass(frozen=True, config=STRICT)
+class DistilledConfig(LogisticConfig):
+    """Logistic regression of the teacher's answers; `soft` is their share in a labelled text, the rest the label's."""
+
+    soft: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -137,12 +155,14 @@ class QuantumConvolutionConfig(TextConfig):
 
 
 FEATURE_CONFIGS: dict[FeatureName, type[LogisticConfig | FeatureConfig]] = {
+    "labels_alone": FeatureConfig,
+    "all_labels": FeatureConfig,
     "logistic": LogisticConfig,
+    "logistic_distilled": DistilledConfig,
     "linear": FeatureConfig,
     "mlp": FeatureConfig,
     "no_entanglement": FeatureConfig,
     "frozen_circuit": FeatureConfig,
-    "ce": FeatureConfig,
     "kl": FeatureConfig,
     "js": FeatureConfig,
 }

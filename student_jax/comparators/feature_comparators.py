@@ -33,7 +33,7 @@ def learn_from_features(
         name: of the comparator.
         config: of its class.
         circuit: the student's, which some share and the MLP is as large as.
-        dataset: splits by name.
+        dataset: splits by name; for `all_labels` with the pool's labels.
         seed: of the first of its seeds.
         label: prefix of progress bar and log lines.
 
@@ -45,7 +45,11 @@ def learn_from_features(
         chosen, training, tuning = fit_logistic(config, dataset, seed, label)
         trained = (dimensions + 1) * (1 if classes == 2 else classes)
         return Learned(chosen, training, tuning, trained, trained)
-    if name in ("ce", "kl", "js"):
+    if name == "labels_alone":
+        config = replace(config, loss=isolate_term("ce", config.loss), pool=0)
+    elif name == "all_labels":
+        config = replace(config, loss=isolate_term("ce", config.loss), pool=None)
+    elif name in ("kl", "js"):
         config = replace(config, loss=isolate_term(name, config.loss))
     build = partial(_build_on_features, name, circuit, dimensions, classes)
     found, training, tuning = tune(config, build, dataset, seed, label)

@@ -1,6 +1,6 @@
-"""Logistic regression of the labels on the student's own features: what these features give without any teacher.
+"""Logistic regression on the student's own features: what these give without any teacher, and with one.
 
-In: LogisticConfig, the dataset.  Out: fit_logistic().  Imports: scikit-learn, threadpoolctl, numpy.
+In: LogisticConfig or DistilledConfig, the dataset.  Out: fit_logistic().  Imports: scikit-learn, threadpoolctl, numpy.
 """
 
 import logging
@@ -8,13 +8,14 @@ import time
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float
-from scipy.special import log_softmax
+from jaxtyping import Float, Int
+from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 
-from student_jax.comparators.comparator_config import LogisticConfig
+from student_jax.comparators.comparator_config import DistilledConfig, LogisticConfig
 from student_jax.data.dataset import Split
 from student_jax.data.stored import StoredValues
+from student_jax.data.training_rows import join_pool
 from student_jax.model import Affine
 from student_jax.training.best_epochs import Training
 from student_jax.training.tuning import choose_setting
@@ -28,8 +29,10 @@ MAX_ITERATIONS = 1000
 def fit_logistic(
     config: LogisticConfig, dataset: Mapping[str, Split], seed: int, name: str
 ) -> tuple[LogisticConfig, Training, Tuning]:
-    """Fit every setting of the grid on the labels of split `train`; the best by the mean cross entropy on `validation`.
+    """Fit every setting of the grid; the best by the mean cross entropy of the labels on `validation`.
 
+    A LogisticConfig is fitted to the labels of split `train`, a DistilledConfig to the teacher's answers to `train` and
+    `pool` as well, each row once for each class and weighed by what its class has of the answer.
     Nothing in it is random: there is one seed, no epoch and no curve, and `seconds_per_epoch` are those of the fit.
 
     Args:
@@ -40,7 +43,7 @@ def fit_logistic(
     """
     points = list_points(config.grid)
     configs = [set_values(config, point) for point in points]
-    fits = [_fit(one, dataset["train"]) for one in configs]
+    fits = [_fit(one, dataset) for one in configs]
     validation = dataset["validation"]
     tuning = choose_setting(
         [_judge(point, affine, validation) for point, (affine, _) in zip(points, fits, strict=True)]
@@ -58,18 +61,33 @@ def score_affine(parameters: Affine, features: np.ndarray | StoredValues) -> Flo
     return features[:] @ parameters.weight + parameters.bias[:, None]
 
 
-def _fit(config: LogisticConfig, train: Split) -> tuple[Affine, float]:
+def _fit(config: LogisticConfig, dataset: Mapping[str, Split]) -> tuple[Affine, float]:
     from sklearn.linear_model import LogisticRegression  # takes a second to import
 
     start = time.perf_counter()
     # Products of a matrix and a vector, a few hundred thousand: threads wait for each other twenty times as long.
     with threadpool_limits(1, "blas"):
-        model = LogisticRegression(C=config.C, max_iter=MAX_ITERATIONS).fit(train.features[:], train.labels)
+        model = LogisticRegression(C=config.C, max_iter=MAX_ITERATIONS).fit(*_take_rows(config, dataset))
     seconds = time.perf_counter() - start
     weight, bias = model.coef_.T, model.intercept_
     if len(model.classes_) == 2:  # one column, the second class's score beside a first of 0
         weight, bias = np.hstack([np.zeros_like(weight), weight]), np.concatenate([np.zeros_like(bias), bias])
     return Affine(weight.astype(np.float32), bias.astype(np.float32)), seconds
+
+
+def _take_rows(
+    config: LogisticConfig, dataset: Mapping[str, Split]
+) -> tuple[Float[np.ndarray, "rows dimensions"], Int[np.ndarray, " rows"], Float[np.ndarray, " rows"] | None]:
+    """Features, classes and weights of what is fitted; all weigh alike where there are no weights."""
+    if not isinstance(config, DistilledConfig):
+        return dataset["train"].features[:], dataset["train"].labels, None
+    rows = join_pool(dataset, None)
+    answers = softmax(rows.logits, axis=1)
+    known = np.full(len(answers), True) if rows.known is None else rows.known
+    labels = np.eye(answers.shape[1])[rows.labels[known]]
+    answers[known] = config.soft * answers[known] + (1 - config.soft) * labels
+    classes = np.tile(np.arange(answers.shape[1]), len(answers))
+    return np.repeat(rows.features[:], answers.shape[1], axis=0), classes, answers.ravel()
 
 
 def _judge(point: dict[str, float], affine: Affine, validation: Split) -> Setting:

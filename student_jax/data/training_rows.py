@@ -1,6 +1,6 @@
 """Which rows are trained on: those with a label, and the first of the pool, whose texts have none.
 
-In: a dataset by splits.  Out: limit_pool(), count_rows(), join_pool().  Imports: NumPy.
+In: a dataset by splits.  Out: HIDDEN, limit_pool(), count_rows(), join_pool(), select_rows().  Imports: NumPy.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,8 @@ from student_jax.data.stored import StoredValues
 from teacher_cache.schema import NO_LABEL
 
 POOL = "pool"
+# Labels of the pool that are known and were hidden, beside texts and features; not there where none are.
+HIDDEN = "hidden_labels.parquet"
 
 
 def limit_pool(dataset: Mapping[str, Split], most: int | None) -> dict[str, Split]:
@@ -27,7 +29,7 @@ def limit_pool(dataset: Mapping[str, Split], most: int | None) -> dict[str, Spli
         pool = dataset[POOL]
         chosen = np.zeros(len(pool.labels), bool)
         chosen[np.argsort(pool.ids)[:most]] = True
-        limited[POOL] = _select(pool, chosen)
+        limited[POOL] = select_rows(pool, chosen)
     return limited
 
 
@@ -60,7 +62,8 @@ def join_pool(dataset: Mapping[str, Split], most: int | None) -> Split:
     return joined._replace(known=joined.labels != NO_LABEL)
 
 
-def _select(split: Split, chosen: np.ndarray) -> Split:
+def select_rows(split: Split, chosen: np.ndarray) -> Split:
+    """The rows of `split` for which `chosen`, one truth value each, is true."""
     features = split.features
     features = features.select(chosen) if isinstance(features, StoredValues) else features[chosen]
     return Split(features, *(None if array is None else array[chosen] for array in split[1:]))

@@ -25,7 +25,7 @@ COMPILED = tempfile.TemporaryDirectory()
 INPUTS = {"features": "features", "cache": "cache", "compiled": COMPILED.name}
 RESULTS = {"evaluation": "evaluation", "metrics": "metrics.json"}
 STUDENT = {"circuit": {"qubits": 3, "layers": 2}, "learning_rate": 0.1, "batch_size": 6, "epochs": 4, "seeds": 2}
-STUDENT |= {"encoding_scale": 0.5, "l2": 0.01}
+STUDENT |= {"encoding_scale": 0.5, "l2": 0.01, "pool": None}
 
 
 def train_student() -> dict[str, Any]:
@@ -61,7 +61,7 @@ def compare() -> dict[str, Any]:
         "linear": {},
         "mlp": {},
         "frozen_circuit": {},
-        "ce": {},
+        "labels_alone": {},
     }
     write_params(student=STUDENT, comparator={"shared": {"features": training}, **blocks})
     return {name: _compare("compare", name, **INPUTS) for name in blocks}
@@ -71,7 +71,7 @@ def compare_texts() -> dict[str, Any]:
     """A comparator that reads texts."""
     _write_features_and_cache()
     training = {"learning_rate": 0.01, "batch_size": 6, "epochs": 2, "seeds": 1, "vocabulary": 200}
-    write_params(comparator={"shared": {"texts": training}, "textrcnn": {}})
+    write_params(student={"pool": None}, comparator={"shared": {"texts": training}, "textrcnn": {}})
     return {"textrcnn": _compare("compare_texts", "textrcnn", data="data", cache="cache", compiled=COMPILED.name)}
 
 

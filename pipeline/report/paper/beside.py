@@ -28,7 +28,7 @@ from pipeline.report.runs import Record, Run
 
 _SCORES = {"accuracy": "Acc", "precision": "P", "recall": "R", "f1": "F1"}
 _MEASURES = tuple(Column(key, title, "fraction") for key, title in _SCORES.items())
-_LOSSES = {"ce": "CE", "kl": "KL", "js": "JS"}
+_LOSSES = {"labels_alone": "CE", "kl": "KL", "js": "JS"}
 
 
 class Entry(NamedTuple):
@@ -208,7 +208,7 @@ def _list_teachers(runs: Sequence[Run]) -> list[Entry]:
             theirs = name_teacher(chosen[0].describe_teacher().get("name"))
             paper = find_published("table_8", task=published, teacher=theirs)
             entries.append(Entry({"task": task, "teacher": teacher}, paper, _score(_list_models(chosen, "student"))))
-        if alone := _list_models(mine, "ce"):
+        if alone := _list_models(mine, "labels_alone"):
             entries.append(Entry({"task": task, "teacher": "no teacher (CE)"}, {}, _score(alone)))
     return entries
 

@@ -165,7 +165,7 @@ def test_paper_is_the_papers_setting(params):
 def test_ablation_trains_every_loss_and_as_many_seeds_as_the_paper(params):
     choose(params, "ablation")
     project = read_project(params)
-    assert {"ce", "kl", "js"} <= set(project.comparators)
+    assert {"labels_alone", "kl", "js"} <= set(project.comparators)
     assert project.student.seeds == 5
     assert not project.embed.class_weights
     assert len(project.teachers) > 1
@@ -189,16 +189,16 @@ def test_params_of_another_shape_are_refused(params):
 def test_what_version_0_1_did_not_know_is_added(tmp_path):
     """A grid, and a comparator that it had no block for."""
     content = make_yaml().load((ROOT / "params.yaml").read_text())
-    del content["student"]["grid"], content["embed"]["class_weights"], content["comparator"]["ce"]
+    del content["student"]["grid"], content["embed"]["class_weights"], content["comparator"]["labels_alone"]
     path = tmp_path / "params.yaml"
     with path.open("w") as file:
         make_yaml().dump(content, file)
     said = CliRunner().invoke(profile, ["ablation", "--params", str(path)], catch_exceptions=False).output
     assert "added: embed.class_weights False; there was none" in said
-    assert "added: comparator.ce; there was none" in said
+    assert "added: comparator.labels_alone; there was none" in said
     said = CliRunner().invoke(profile, ["smoke", "--params", str(path)], catch_exceptions=False).output
     assert "added: student.grid.l2 [0.05]; there was none" in said
     CliRunner().invoke(profile, ["default", "--params", str(path)], catch_exceptions=False)
     project = read_project(path)
     assert project.student.grid == {"l2": [0.01, 0.05]}
-    assert project.comparator["ce"] == {}
+    assert project.comparator["labels_alone"] == {}

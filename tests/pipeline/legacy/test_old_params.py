@@ -15,3 +15,13 @@ def test_what_was_said_stays():
     content = YAML().load("tasks: [mood]\nteachers: [llama]\nbaselines: []\nprepare: {balance: false}\n")
     assert not [line for line in carry_params(content) if line.startswith("prepare")]
     assert content["prepare"] == {"balance": False}
+
+
+def test_the_students_terms_and_its_pool_have_their_names_of_today():
+    content = YAML().load(
+        "tasks: [mood]\nteachers: [llama]\nbaselines: []\nevaluate: {controls: [], losses: [ce, kl]}\n"
+    )
+    carry_params(content)
+    assert content["comparators"] == ["labels_alone", "kl"]
+    assert content["comparator"]["labels_alone"] == {}
+    assert content["student"] == {"pool": None}

@@ -3,16 +3,23 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from student_jax.comparators.comparator_config import FEATURE_CONFIGS, FeatureConfig, LogisticConfig
+from student_jax.comparators.all_labels import reveal_labels
+from student_jax.comparators.comparator_config import FEATURE_CONFIGS, DistilledConfig, FeatureConfig, LogisticConfig
 from student_jax.comparators.feature_comparators import learn_from_features
 from student_jax.config import CircuitConfig, LossConfig
 from student_jax.data.dataset import Split
 from student_jax.model import build_model
 from student_jax.training.trainer import train
+from teacher_cache.errors import UserError
+from teacher_cache.schema import NO_LABEL
 
 LABELS = np.arange(32) % 2
 CIRCUIT = CircuitConfig(qubits=3, layers=1)
@@ -38,7 +45,7 @@ def learn(name, config, dataset):
     return learn_from_features(name, config, CIRCUIT, dataset, 7, "test")
 
 
-@pytest.mark.parametrize(("term", "follows_teacher"), [("kl", True), ("js", True), ("ce", False)])
+@pytest.mark.parametrize(("term", "follows_teacher"), [("kl", True), ("js", True), ("labels_alone", False)])
 def test_the_teachers_terms_learn_what_the_teacher_says_and_the_labels_term_the_labels(term, follows_teacher):
     """The teacher always names the other class."""
     right = np.mean(score_test(learn(term, CONFIG, LYING), LYING).argmax(axis=-1) == LABELS, axis=1)
@@ -46,7 +53,7 @@ def test_the_teachers_terms_learn_what_the_teacher_says_and_the_labels_term_the_
 
 
 def test_the_labels_term_never_sees_the_teacher():
-    lying, faithful = (score_test(learn("ce", CONFIG, dataset), dataset) for dataset in (LYING, FAITHFUL))
+    lying, faithful = (score_test(learn("labels_alone", CONFIG, dataset), dataset) for dataset in (LYING, FAITHFUL))
     np.testing.assert_array_equal(lying, faithful)
 
 
@@ -91,7 +98,86 @@ def test_logistic_regression_is_scikit_learns_and_the_best_on_validation(classes
 
 def test_every_comparator_of_features_runs_on_the_same_data():
     for name, kind in FEATURE_CONFIGS.items():
-        config = kind() if kind is LogisticConfig else replace(CONFIG, epochs=1)
+        config = kind() if issubclass(kind, LogisticConfig) else replace(CONFIG, epochs=1)
         learned = learn(name, config, FAITHFUL)
         assert np.isfinite(score_test(learned, FAITHFUL)).all()
         assert learned.training.seeds[0] == 7
+
+
+@pytest.fixture
+def pooled():
+    """Four labelled texts and a pool of twelve; the teacher names the other class everywhere."""
+    rows, ids = LYING["train"], np.arange(32, dtype=">u8").repeat(2).view("V16")
+
+    def cut(chosen, labels):
+        return Split(rows.features[chosen], rows.logits[chosen], labels, ids[chosen])
+
+    pool = cut(slice(4, 16), np.full(12, NO_LABEL, np.int32))
+    return {**LYING, "train": cut(slice(4), LABELS[:4].astype(np.int32)), "pool": pool}
+
+
+def hide(path, pool, labels):
+    ids = pa.array([one.tobytes() for one in pool.ids], pa.binary(16))
+    pq.write_table(pa.table({"example_id": ids, "label": pa.array(labels, pa.int32())}), path)
+
+
+def test_labels_alone_sees_no_pool_and_all_labels_what_was_hidden(pooled, tmp_path):
+    """Hidden labels that are scrambled change the one comparator that they are for, and no other."""
+    without = {name: rows for name, rows in pooled.items() if name != "pool"}
+    assert (
+        learn("labels_alone", CONFIG, pooled).training.curves == learn("labels_alone", CONFIG, without).training.curves
+    )
+    found = {}
+    for name, labels in (("true", LABELS[4:16]), ("false", 1 - LABELS[4:16])):
+        hide(tmp_path / name, pooled["pool"], labels)
+        revealed = reveal_labels(pooled, tmp_path / name, "news")
+        scores = score_test(learn("all_labels", CONFIG, revealed), pooled)
+        found[name] = np.mean(scores.argmax(axis=-1) == LABELS)
+    assert found["true"] > 0.9 > 0.6 > found["false"]
+
+
+def test_the_pools_texts_whose_label_nobody_knows_are_left_out(pooled, tmp_path):
+    """By id, whatever the order of the file, which may name texts that have no answer."""
+    pool = pooled["pool"]
+    strange = np.array([b"x" * 16]).view("V16")
+    named = np.concatenate([pool.ids[[7, 2, 5]], strange])
+    hide(tmp_path / "hidden", pool._replace(ids=named), [1, 0, 1, 1])
+    revealed = reveal_labels(pooled, tmp_path / "hidden", "news")["pool"]
+    assert revealed.ids.tolist() == pool.ids[[2, 5, 7]].tolist()
+    assert revealed.labels.tolist() == [0, 1, 1]
+    np.testing.assert_array_equal(revealed.features, pool.features[[2, 5, 7]])
+
+
+def test_all_labels_needs_labels_where_there_is_a_pool(pooled, tmp_path):
+    with pytest.raises(UserError, match=r"comparators must leave out all_labels where nobody knows .* got news; they"):
+        reveal_labels(pooled, tmp_path / "none", "news")
+    assert reveal_labels(LYING, tmp_path / "none", "news") == LYING
+
+
+@pytest.mark.parametrize("pool", [False, True])
+def test_distilled_logistic_regression_is_that_of_soft_labels(pool):
+    """Against SciPy, minimising the penalised cross entropy of the mixed targets as it is written down."""
+    random, classes = np.random.default_rng(2), 3
+
+    def make_split(rows, labelled=True):
+        features = random.normal(size=(rows, 4)).astype(np.float32)
+        logits = (features[:, :classes] + random.normal(size=(rows, classes))).astype(np.float32)
+        labels = logits.argmax(axis=1).astype(np.int32)
+        return Split(features, logits, labels if labelled else np.full(rows, NO_LABEL, np.int32))
+
+    dataset = {name: make_split(40) for name in ("train", "validation", "test")}
+    targets = 0.3 * softmax(dataset["train"].logits, axis=1) + 0.7 * np.eye(classes)[dataset["train"].labels]
+    features = dataset["train"].features
+    if pool:
+        dataset["pool"] = make_split(30, labelled=False)
+        targets = np.concatenate([targets, softmax(dataset["pool"].logits, axis=1)])
+        features = np.concatenate([features, dataset["pool"].features])
+
+    def measure(flat):
+        weight, bias = flat[:12].reshape(4, classes), flat[12:]
+        return 0.5 * (weight**2).sum() / 2 - (targets * log_softmax(features @ weight + bias, axis=1)).sum()
+
+    best = minimize(measure, np.zeros(15)).x
+    expected = log_softmax(dataset["test"].features @ best[:12].reshape(4, classes) + best[12:], axis=1)
+    learned = learn("logistic_distilled", DistilledConfig(C=2.0, soft=0.3), dataset)
+    np.testing.assert_allclose(log_softmax(score_test(learned, dataset)[0], axis=1), expected, atol=2e-3)
