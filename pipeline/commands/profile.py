@@ -22,7 +22,9 @@ from teacher_cache.manifest import hash_file
 from teacher_cache.publish import publish_file
 
 PROFILES = Path(__file__).parents[1] / "profiles"
-NAMES = ("smoke", "default", "compare", "real", "ablation", "paper")
+NAMES = ("smoke", "default", "compare", "real", "pretrained", "ablation", "paper")
+# For these the command itself puts paths and checksums into params.yaml, under the tasks and teachers that each has.
+POINTED = ("real", "pretrained")
 # Wide enough that no line of params.yaml is ever wrapped.
 WIDTH = 4096
 
@@ -32,9 +34,10 @@ WIDTH = 4096
 @click.option(
     "--data", type=click.Path(path_type=Path), help="The folder of real texts; files are called {task}.parquet."
 )
+@click.option("--llm", type=click.Path(path_type=Path), help="The folder of `qdllm fetch smollm2`, for pretrained.")
 @click.option("--params", "path", type=click.Path(path_type=Path), default=PARAMS, show_default=True)
-def profile(name: str, data: Path | None, path: Path) -> None:
-    """Choose what runs: smoke, default, compare, real, ablation or paper.
+def profile(name: str, data: Path | None, llm: Path | None, path: Path) -> None:
+    """Choose what runs: smoke, default, compare, real, pretrained, ablation or paper.
 
     What the profile before had set goes back to what it was before: what params.yaml ships with, or your own value.
     What you have changed since is kept.
@@ -42,10 +45,14 @@ def profile(name: str, data: Path | None, path: Path) -> None:
     read_project(path)
     content = make_yaml().load(path.read_text(encoding="utf-8"))
     said = switch_profile(content, name, path)
-    if name == "real":
-        point_to_files(content, data)
+    if name in POINTED:
+        point_to_files(content, data, name)
     elif data is not None:
-        raise UserError(f"--data must go with the profile real, got {name}")
+        raise UserError(f"--data must go with the profile {' or '.join(POINTED)}, got {name}")
+    if name == "pretrained":
+        point_to_llm(content, llm)
+    elif llm is not None:
+        raise UserError(f"--llm must go with the profile pretrained, got {name}")
     save_params(content, path)
     for line in said:
         click.echo(line)
@@ -99,8 +106,11 @@ def switch_profile(content: Any, name: str, path: Path) -> list[str]:
         raise UserError(f"{path}: profile must be one of {', '.join(NAMES)}, got {old}")
     shipped, before, after = (read_leaves(one) for one in ("default", old, name))
     before, after = ({} if one == "default" else leaves for one, leaves in ((old, before), (name, after)))
-    if old == "real" != name:  # paths and checksums of files, which the command itself has put there
-        before |= {key: find_block(content, key, path)[key[-1]] for key in shipped if "source" in key}
+    if old in POINTED and old != name:  # paths and checksums of files, which the command itself has put there
+        mine = read_leaves(old)
+        active = {*mine["tasks",], *mine["teachers",]}
+        kept = [key for key in shipped if key[-1] in ("path", "sha256") and key[1] in active]
+        before |= {key: find_block(content, key, path)[key[-1]] for key in kept}
     said = []
     aside = content.get("set_aside") or {}
     for key in {**before, **after}:
@@ -177,7 +187,7 @@ def find_block(content: Any, key: tuple[str, ...], path: Path) -> Any:
     return content
 
 
-def point_to_files(content: Any, folder: Path | None) -> None:
+def point_to_files(content: Any, folder: Path | None, name: str) -> None:
     """Put the path and the SHA-256 of each active task's file into its source.
 
     Raises:
@@ -188,7 +198,25 @@ def point_to_files(content: Any, folder: Path | None) -> None:
         file = Path(source["path"]) if folder is None else folder / Path(source["path"]).name
         if not file.is_file():
             raise UserError(
-                f"{file} must exist: profile real reads it; name its folder with --data or set task.{task}.source.path"
+                f"{file} must exist: profile {name} reads it; name its folder with --data or set "
+                f"task.{task}.source.path"
             )
         source["path"] = str(file)
         source["sha256"] = hash_file(file)
+
+
+def point_to_llm(content: Any, folder: Path | None) -> None:
+    """Put the path of each active teacher's GGUF file into its base.
+
+    Raises:
+        UserError: the file is absent.
+    """
+    for teacher in content["teachers"]:
+        base = content["teacher"][teacher]["base"]
+        file = Path(base["path"]) if folder is None else folder / Path(base["path"]).name
+        if not file.is_file():
+            raise UserError(
+                f"{file} must exist: profile pretrained reads it; run `qdllm fetch smollm2 {file.parent}`, or name its "
+                "folder with --llm"
+            )
+        base["path"] = str(file)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from pipeline.commands.fetch import RELEASES
 from pipeline.commands.profile import NAMES, find_block, make_yaml, profile, read_leaves
 from pipeline.team.project import read_project
 from teacher_cache.errors import UserError
@@ -25,7 +26,13 @@ def texts(tmp_path):
     folder.mkdir()
     for name in ("emotion", "hiding", "thematic"):
         (folder / f"{name}.parquet").write_bytes(name.encode())
+    (folder / "SmolLM2-135M-Instruct.Q4_1.gguf").touch()
     return folder
+
+
+def list_folders(name, texts):
+    """The options of a profile that is of files: the LLM lies beside the texts."""
+    return {"real": ("--data", texts), "pretrained": ("--data", texts, "--llm", texts)}.get(name, ())
 
 
 def choose(params, *arguments):
@@ -37,7 +44,7 @@ def choose(params, *arguments):
 @pytest.mark.parametrize("name", NAMES)
 def test_default_takes_a_profile_back_to_the_letter(params, texts, name):
     before = params.read_text()
-    choose(params, name, *(("--data", texts) if name == "real" else ()))
+    choose(params, name, *list_folders(name, texts))
     assert (params.read_text() == before) == (name == "default")
     comments = [line for line in before.splitlines() if line.lstrip().startswith("#")]
     assert [line for line in params.read_text().splitlines() if line.lstrip().startswith("#")] == comments
@@ -51,7 +58,7 @@ def test_default_is_what_params_yaml_ships_with_of_every_key_that_a_profile_sets
     for key, value in default.items():
         assert find_block(content, key, Path("params.yaml"))[key[-1]] == value, key
     differing = {name: read_leaves(name) for name in NAMES if name != "default"}
-    files = {key for key in default if "source" in key}
+    files = {key for key in default if "source" in key or key[-2:] == ("base", "path")}
     assert set(default) == files.union(*differing.values())
     for name, own in differing.items():
         assert not [key for key in own if own[key] == default[key]], f"{name} repeats what ships"
@@ -62,10 +69,23 @@ def test_the_way_does_not_matter(params, texts, tmp_path):
     direct = {}
     for name in NAMES:
         copy = Path(shutil.copy(params, tmp_path / f"{name}.yaml"))
-        choose(copy, name, *(("--data", texts) if name == "real" else ()))
+        choose(copy, name, *list_folders(name, texts))
         direct[name] = copy.read_text()
-    for name in ("smoke", "compare", "real", "ablation", "paper", "smoke", "real", "compare", "paper", "ablation"):
-        choose(params, name, *(("--data", texts) if name == "real" else ()))
+    way = (
+        "smoke",
+        "compare",
+        "real",
+        "pretrained",
+        "ablation",
+        "paper",
+        "pretrained",
+        "smoke",
+        "real",
+        "compare",
+        "paper",
+    )
+    for name in (*way, "ablation"):
+        choose(params, name, *list_folders(name, texts))
         assert params.read_text() == direct[name]
 
 
@@ -120,7 +140,7 @@ def test_a_value_tuned_twice_is_kept_as_it_is_and_the_other_is_said(params):
 def test_a_profile_of_ones_own_is_refused(params):
     params.write_text(params.read_text().replace("profile: default", "profile: mine"))
     with pytest.raises(
-        UserError, match="profile must be one of smoke, default, compare, real, ablation, paper, got mine"
+        UserError, match="profile must be one of smoke, default, compare, real, pretrained, ablation, paper, got mine"
     ):
         choose(params, "smoke")
 
@@ -171,8 +191,28 @@ def test_ablation_trains_every_loss_and_as_many_seeds_as_the_paper(params):
     assert len(project.teachers) > 1
 
 
+def test_pretrained_names_its_llm_and_few_labels(params, texts):
+    choose(params, "pretrained", "--data", texts, "--llm", texts)
+    project = read_project(params)
+    base = project.teacher["smollm2-q4_1"].base
+    assert base.path == str(texts / RELEASES["smollm2"].name)
+    assert base.sha256 == RELEASES["smollm2"].sha256
+    assert {project.task[name].labelled for name in project.tasks} == {240}
+    assert project.task["thematic-few"].source.sha256 == hash_file(texts / "thematic.parquet")
+
+
+def test_pretrained_without_its_llm_says_what_fetches_it(params, texts):
+    before = params.read_text()
+    (texts / "SmolLM2-135M-Instruct.Q4_1.gguf").unlink()
+    with pytest.raises(UserError, match=rf"gguf must exist: .*`qdllm fetch smollm2 {texts}`, or name its folder"):
+        choose(params, "pretrained", "--data", texts, "--llm", texts)
+    assert params.read_text() == before
+    with pytest.raises(UserError, match="--llm must go with the profile pretrained, got real"):
+        choose(params, "real", "--data", texts, "--llm", texts)
+
+
 def test_data_goes_with_real_alone(params, texts):
-    with pytest.raises(UserError, match="--data must go with the profile real, got smoke"):
+    with pytest.raises(UserError, match="--data must go with the profile real or pretrained, got smoke"):
         choose(params, "smoke", "--data", texts)
 
 
