@@ -52,13 +52,26 @@ def require_runnable() -> None:
         UserError: as read_project and require_protected.
     """
     read_project()
-    require_protected(read_yaml(PARAMS))
+    params = read_yaml(PARAMS)
+    _require_parts(params)
+    require_protected(params)
     for line in find_aliases(PARAMS.read_text(encoding="utf-8")):
         LOG.warning(
             "%s line %d: what stands behind an alias is set once for all that share it, or not at all, by "
             "`dvc exp run --set-param`; write it out",
             *(PARAMS, line),
         )
+
+
+def _require_parts(params: Mapping[str, Any]) -> None:
+    """Refuse an active teacher without a part that a stage's params name: DVC does, when other stages have run."""
+    for name in params["teachers"]:
+        for part in ("base", "finetune", "cache_teacher"):
+            if part not in params["teacher"][name]:
+                raise UserError(
+                    f"{PARAMS}: teacher.{name} must have {part}, got {', '.join(params['teacher'][name])}; "
+                    f"`{part}: {{}}` leaves all of it as it is by default"
+                )
 
 
 def find_aliases(text: str) -> list[int]:

@@ -17,6 +17,7 @@ from teacher_cache.errors import UserError
 from teacher_cache.schema import EXAMPLE_ID_BYTES
 
 BLOCK_ROWS = 8192
+COUNTS = ("rows", "joined", "foreign", "empty", "repeated", "renormalised", "shared", "others")
 # What binary fractions and seven digits in a text leave of a sum of 1.
 ROUNDING = 1e-6
 
@@ -47,15 +48,15 @@ class Gathering:
     """Answers by example; `logits` are (examples, classes) float32, of those alone that are `answered`.
 
     `counts` has the rows that were read, and of them those that are joined to an example, of no example (`foreign`),
-    without an answer (`empty`), told twice in the same words (`repeated`), and those whose sum was made 1
-    (`renormalised`).
+    without an answer (`empty`), told twice in the same words (`repeated`), those whose sum was made 1 (`renormalised`),
+    in which absent classes share the rest (`shared`), and with names that are no class (`others`).
     """
 
     def __init__(self, name: str, ids: np.ndarray, classes: int, rules: Rules) -> None:
         """`name` and unit say in errors where a row stands (`answers.csv line`); `ids` are V16, in rising order."""
         self.name, self.ids, self.rules = name, ids, rules
         self.logits = np.zeros((len(ids), classes), np.float32)
-        self.counts = Counter(dict.fromkeys(("rows", "joined", "foreign", "empty", "repeated", "renormalised"), 0))
+        self.counts = Counter(dict.fromkeys(COUNTS, 0))
         self._numbers = np.zeros(len(ids), np.int64)  # of the row that answered; lines are counted from 1
         self._block: list[Row] = []
 
@@ -130,7 +131,8 @@ class Gathering:
                 f"probabilities must add up to 1 within {rules.tolerance:g}",
                 f"{sums[bad[0]] + elsewhere[bad[0]]:.6g}; base.sums: renormalise divides by the sum",
             )
-        self.counts["renormalised"] += int((excess > ROUNDING).sum())
+        found = {"renormalised": excess > ROUNDING, "shared": np.isnan(values).any(axis=1), "others": elsewhere > 0}
+        self.counts.update({what: int(rows.sum()) for what, rows in found.items()})
         return to_logits(probabilities)
 
     def _refuse(self, number: int, rule: str, got: str) -> None:

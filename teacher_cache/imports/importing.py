@@ -99,7 +99,9 @@ def import_answers(request: Import, examples: Examples, answers: Gathering, work
         UserError: another writer is at work, or too few texts have an answer.
     """
     label = f"{request.task}, {request.teacher}"
-    LOG.info("cache_teacher: %s: %s", label, ", ".join(f"{count} {what}" for what, count in answers.counts.items()))
+    LOG.info(
+        "cache_teacher: %s: %s", label, ", ".join(f"{count} {what}" for what, count in answers.counts.items() if count)
+    )
     without = _require_answers(request, examples, answers.answered)
     job = _plan_job(request, examples, answers, without)
     versions = {"python": platform.python_version(), **{name: version(name) for name in ("numpy", "pyarrow")}}

@@ -33,6 +33,22 @@ def name_source(root, path):
     (root / "params.yaml").write_text(text.replace(SOURCE, f"source: {{kind: file, path: '{path}'}}"))
 
 
+def test_a_teacher_without_a_part_is_refused_before_anything_runs(root):
+    text = (root / "params.yaml").read_text()
+    block = "  somebody:\n    base: {kind: file, path: raw/said.csv}\n"
+    text = text.replace("\nteacher:\n", f"\nteacher:\n{block}").replace(
+        "teachers: [llama-tiny]", "teachers: [somebody]"
+    )
+    (root / "params.yaml").write_text(text)
+    with pytest.raises(
+        UserError, match=r"teacher\.somebody must have finetune, got base; `finetune: \{\}` leaves all of it"
+    ):
+        require_runnable()
+    parts = "    finetune: {}\n    cache_teacher: {}\n"
+    (root / "params.yaml").write_text(text.replace(block, block + parts))
+    require_runnable()
+
+
 def put(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("text,label\n")

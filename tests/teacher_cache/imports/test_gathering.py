@@ -31,7 +31,8 @@ def test_rows_are_joined_by_id_and_counted(monkeypatch, block):
     assert found.answered.tolist() == [True, False, True, True]
     np.testing.assert_allclose(found.logits[[0, 2]], [say(0.9, 0.1), say(0.25, 0.75)], rtol=1e-6)
     np.testing.assert_allclose(found.logits[3], say(0.8 / 0.995, 0.195 / 0.995), rtol=1e-6)
-    assert found.counts == {"rows": 6, "joined": 3, "foreign": 1, "empty": 1, "repeated": 1, "renormalised": 1}
+    counts = {"rows": 6, "joined": 3, "foreign": 1, "empty": 1, "repeated": 1, "renormalised": 1}
+    assert found.counts == counts | {"shared": 0, "others": 0}
 
 
 @pytest.mark.parametrize("block", [1, 8192])
@@ -63,6 +64,6 @@ def test_sums_are_divided_by_where_that_is_asked_for_and_within_the_tolerance():
 
 def test_what_is_no_class_has_no_share():
     """By hand: of World 0.6, Sports 0.2 and some other word 0.2 the classes have 3/4 and 1/4; that sum is no fault."""
-    found = gather((0, np.log([0.6, 0.2]), 0.2), kind="log_probabilities")
-    np.testing.assert_allclose(found.logits[0], say(0.75, 0.25), rtol=1e-6)
-    assert found.counts["renormalised"] == 0
+    found = gather((0, np.log([0.6, 0.2]), 0.2), (1, [np.log(0.7), np.nan], 0.0), kind="log_probabilities")
+    np.testing.assert_allclose(found.logits[:2], [say(0.75, 0.25), say(0.7, 0.3)], rtol=1e-6)
+    assert [found.counts[what] for what in ("renormalised", "others", "shared")] == [0, 1, 1]
