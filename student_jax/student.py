@@ -19,7 +19,7 @@ from student_jax.model import build_model, build_scorer
 from teacher_cache.errors import UserError
 
 if TYPE_CHECKING:
-    from student_jax.data.encoder_features import Encoder
+    from student_jax.data.encoder_features import Encoder, FindEncoder
 
 
 class Prediction(NamedTuple):
@@ -46,7 +46,7 @@ class Student:
         cls,
         folder: str | Path,
         engine: EngineName | None = None,
-        encoder: "Encoder | None" = None,
+        encoder: "Encoder | FindEncoder | None" = None,
         circuit: str | Path | None = None,
     ) -> "Student":
         """Load a student.
@@ -54,7 +54,7 @@ class Student:
         Args:
             folder: student.safetensors, student.json, embedder.safetensors and embedder.json.
             engine: what simulates the circuit, where it is not the engine of the training.
-            encoder: the frozen encoder of students whose features are of the kind `encoder`.
+            encoder: the frozen encoder of students whose features are of the kind `encoder`, or what finds it.
             circuit: the Python file of students whose circuit is the user's own.
 
         Raises:

@@ -31,11 +31,10 @@ def export(student: Path, version: str, text: str | None, out: Path | None) -> N
     if text is None:
         program = export_student(load_checkpoint(student), None, int(version))
     else:
-        from student_jax.data.features import read_config
         from student_jax.student import Student
 
         # The engine is not used; this one takes every ansatz, is always installed, and need not be measured.
-        loaded = Student.load(student, engine="default.qubit", encoder=find_encoder(read_config(student)))
+        loaded = Student.load(student, engine="default.qubit", encoder=find_encoder)
         if fault := loaded.find_faults([text])[0]:
             raise UserError(f"--text: {fault}")
         program = export_student(loaded.checkpoint, loaded.embedder.transform([text])[0], int(version))

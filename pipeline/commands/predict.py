@@ -35,10 +35,9 @@ def predict(student: Path, file: Path | None, circuit: Path | None, texts: tuple
         raise click.UsageError("give TEXTS or --file, not both")
     for place, text in enumerate(texts, 1):
         require_utf8(text, place)
-    from student_jax.data.features import read_config
     from student_jax.student import Student
 
-    loaded = Student.load(student, encoder=find_encoder(read_config(student)), circuit=circuit)
+    loaded = Student.load(student, encoder=find_encoder, circuit=circuit)
     asked = faulty = 0
     for batch in cut(texts) if texts else read_batches(file or STDIN, BATCH):
         faults, (labels, probabilities) = loaded.find_faults(batch), loaded.predict(batch)

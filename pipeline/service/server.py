@@ -82,11 +82,10 @@ def warm_up(folder: Path, compiled: Path, circuit: Path | None) -> "Student":
         UserError: there is no such student, or it is damaged.
     """
     from student_jax.compilation import keep_compiled
-    from student_jax.data.features import read_config
     from student_jax.student import Student
 
     keep_compiled(compiled)
-    student = Student.load(folder, encoder=find_encoder(read_config(folder)), circuit=circuit)
+    student = Student.load(folder, encoder=find_encoder, circuit=circuit)
     for size in SIZES:
         predict_padded(student, [""] * size)
     return student

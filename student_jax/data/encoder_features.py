@@ -1,10 +1,11 @@
 """Features from a frozen encoder that somebody else runs: its mean-pooled last hidden states, centred and scaled.
 
-In: an Encoder, which needs torch and is therefore handed in.  Out: Encoder, EncoderEmbedding, fit_encoder().
+In: an Encoder, which needs torch and is therefore handed in.
+Out: Encoder, FindEncoder, EncoderEmbedding, fit_encoder(), require_encoder().
 Imports: NumPy.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -24,6 +25,9 @@ class Encoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """One vector per text: (rows, dimensions) float32."""
+
+
+FindEncoder = Callable[[EmbedConfig], Encoder | None]
 
 
 @dataclass(frozen=True)
@@ -73,12 +77,14 @@ def fit_encoder(encoder: Encoder, texts: Sequence[str]) -> EncoderEmbedding:
     return EncoderEmbedding(mean.astype(np.float32), scale.astype(np.float32), encoder)
 
 
-def require_encoder(encoder: Encoder | None, config: EmbedConfig) -> Encoder:
-    """`encoder`, which features of kind encoder cannot do without.
+def require_encoder(encoder: Encoder | FindEncoder | None, config: EmbedConfig) -> Encoder:
+    """`encoder`, or the one that it finds, which features of kind encoder cannot do without.
 
     Raises:
         UserError: it was not handed in.
     """
+    if encoder is not None and not isinstance(encoder, Encoder):
+        encoder = encoder(config)
     if encoder is None:
         raise UserError(
             f"these features need the encoder {config.checkpoint}; load it with the extra teacher installed"

@@ -33,7 +33,7 @@ from teacher_cache.text import PLAIN, TextRules
 
 if TYPE_CHECKING:  # scikit-learn and tokenizers take seconds to import, and who reads features needs neither
     from student_jax.data.corpus_features import CorpusEmbedding
-    from student_jax.data.encoder_features import Encoder, EncoderEmbedding
+    from student_jax.data.encoder_features import Encoder, EncoderEmbedding, FindEncoder
     from student_jax.data.file_features import FileEmbedding
     from student_jax.data.static_features import StaticEmbedding
 
@@ -183,8 +183,12 @@ def _parse_config(content: Mapping[str, Any]) -> EmbedConfig:
     return TypeAdapter(EmbedConfig).validate_json(json.dumps(content["config"]))
 
 
-def load_embedder(folder: Path, encoder: "Encoder | None" = None) -> Embedder:
+def load_embedder(folder: Path, encoder: "Encoder | FindEncoder | None" = None) -> Embedder:
     """The embedder that was saved in `folder`.
+
+    Args:
+        folder: embedder.safetensors and embedder.json.
+        encoder: the frozen model of the kind `encoder`, or what finds it for these settings.
 
     Raises:
         UserError: a file is missing, damaged or of another format, or features of kind encoder without an encoder.
@@ -229,7 +233,10 @@ def identify_embedder(folder: Path) -> str:
 
 
 def _restore(
-    config: EmbedConfig, tensors: Mapping[str, np.ndarray], content: Mapping[str, Any], encoder: "Encoder | None"
+    config: EmbedConfig,
+    tensors: Mapping[str, np.ndarray],
+    content: Mapping[str, Any],
+    encoder: "Encoder | FindEncoder | None",
 ) -> "CorpusEmbedding | StaticEmbedding | EncoderEmbedding | FileEmbedding":
     if config.kind == "corpus":
         from student_jax.data.corpus_features import CorpusEmbedding

@@ -224,10 +224,12 @@ def test_encoder_features_are_centred_and_their_encoder_counts(tmp_path):
     np.testing.assert_allclose(embedder.transform(["a", "abc"]), [[-(2**0.5), 0], [2**0.5, 0]], rtol=1e-6)
     assert embedder.inference_parameters == 103
     embedder.save(tmp_path)
-    again = load_embedder(tmp_path, CountingEncoder())
-    np.testing.assert_array_equal(again.transform(["ab"]), embedder.transform(["ab"]))
-    with pytest.raises(UserError, match="need the encoder some"):
-        load_embedder(tmp_path)
+    for encoder in (CountingEncoder(), lambda config: CountingEncoder() if config.checkpoint == "some" else None):
+        again = load_embedder(tmp_path, encoder)
+        np.testing.assert_array_equal(again.transform(["ab"]), embedder.transform(["ab"]))
+    for encoder in (None, lambda config: None):
+        with pytest.raises(UserError, match="need the encoder some"):
+            load_embedder(tmp_path, encoder)
 
 
 def test_too_rare_terms_and_no_texts_are_refused():
