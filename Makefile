@@ -6,7 +6,7 @@ BOUNDS := .venv-bounds
 INSTALLED := $(VENV)/installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro student test bounds faults bench gpu gpu-bundle lint report
+.PHONY: repro student test bounds faults bench evidence gpu gpu-bundle lint report
 
 repro: $(VENV)/installed-pipeline  ## run the whole pipeline on what params.yaml says
 	qdllm doctor --lock
@@ -44,6 +44,9 @@ bench: $(INSTALLED) $(PEERS)/installed  ## time the student and the capture agai
 	python -m tests.benchmarks.bench_stream
 	python -m tests.benchmarks.bench_capture $(if $(TEXT),--text $(TEXT))
 	python -m tests.benchmarks.bench_serve
+
+evidence: $(INSTALLED)  ## measure what a pretrained teacher is worth on DATA, with the LLM of `qdllm fetch`; hours, resumed
+	python -m tests.benchmarks.evidence.run_evidence --data "$(DATA)" --llm "$(LLM)" $(OPTIONS)
 
 gpu:  ## measure student and teacher on an NVIDIA GPU, in seven minutes, with what $(PYTHON) has; installs nothing
 	$(PYTHON) -m tests.gpu.run_gpu

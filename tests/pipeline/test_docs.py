@@ -38,6 +38,8 @@ NOT_RUN = {
     "ray start": "a cluster",
     "RAY_ADDRESS": "a cluster",
     "qdllm teachers --pin": "the hub",
+    "qdllm profile pretrained": "an LLM of 98 MB; commands/test_profile.py stands one in",
+    "make evidence": "hours; tests/benchmarks/evidence/test_evidence.py makes a tiny one",
     "qdllm fetch": "the package registry; commands/test_fetch.py runs it on a folder",
 }
 # What is written as for the default profile, on the reader's machine -> what the small project has.

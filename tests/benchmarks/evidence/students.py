@@ -1,0 +1,167 @@
+"""One part: a model tuned and trained in a unit, and what it says of every test text.
+
+In: a part, the unit's folder and features.  Out: train_part(), describe_unit().  Imports: jax, NumPy, SciPy.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+
+from pipeline.params import parse
+from student_jax.comparators.comparator_config import FeatureConfig
+from student_jax.comparators.feature_comparators import learn_from_features
+from student_jax.config import CircuitConfig, StudentConfig
+from student_jax.data.dataset import Split, open_dataset
+from student_jax.data.training_rows import count_rows, join_pool
+from student_jax.model import build_model, count_trainable
+from student_jax.training.losses import isolate_term
+from student_jax.training.tuning import tune
+from teacher_cache.reader import ids_to_numpy, open_cache
+from tests.benchmarks.evidence.lelp import learn_subclasses
+from tests.benchmarks.evidence.parts import Part
+from tests.benchmarks.evidence.teacher import TEACHER, Settings
+
+STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+CEILING_SEEDS = 3
+Dataset = Mapping[str, Split]
+
+
+def describe_unit(folder: Path) -> dict[str, Any]:
+    """Rows by split, the test texts' classes, what the teacher says of them, and what the teacher is."""
+    opened = open_cache(folder / "cache", {})
+    rows = opened.read()
+    test = rows.split == 2
+    identity = opened.manifest.identity
+    return {
+        "rows": {
+            name: int((rows.split == index).sum()) for index, name in enumerate(("train", "validation", "test", "pool"))
+        },
+        "classes": to_digits(rows.label[test]),
+        "teacher": to_digits(rows.logits[test].argmax(axis=1)),
+        "labels": list(opened.manifest.labels),
+        "base": {key: identity["base"].get(key) for key in ("model", "weights", "dtype", "parameters")},
+        "dtype": identity["dtype"],
+    }
+
+
+def train_part(part: Part, folder: Path, features: Path, settings: Settings) -> dict[str, Any]:
+    """Tune, train and ask: accuracy of every seed on the test split, and the selected seed's answers.
+
+    Test texts choose nothing: validation chooses setting, epoch and seed.
+    """
+    started = time.perf_counter()
+    dataset, _ = open_dataset(features, folder / "cache", part.unit.task, TEACHER)
+    config = parse(settings.student, StudentConfig, "student")
+    if part.how == "all_labels":
+        dataset = reveal(dataset, folder / "data" / "hidden_labels.parquet")
+    if part.how == "distilled":
+        config = replace(config, pool=part.pool)
+    else:
+        config = replace(config, pool=0, loss=isolate_term("ce", config.loss))
+    label = f"evidence: {part.name}"
+    if part.model == "logistic":
+        found = fit_logistic(dataset, config)
+    elif part.model == "lelp":
+        found = learn_subclasses(dataset, config, folder / "cache", settings.seed, label)
+    else:
+        found = train_network(part, dataset, config, settings.seed, label)
+    scores, selected, setting, parameters = found
+    truth, predicted = dataset["test"].labels, scores.argmax(axis=-1)
+    return {
+        "accuracy": [float((said == truth).mean()) for said in predicted],
+        "selected": selected,
+        "answers": to_digits(predicted[selected]),
+        "setting": setting,
+        "parameters": parameters,
+        "pool": count_rows(dataset, config.pool) - len(dataset["train"].labels),
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+
+
+def train_network(part: Part, dataset: Dataset, config: StudentConfig, seed: int, label: str) -> Any:
+    """The student, or the MLP of its size: scores (seeds, rows, classes), the selected seed, its setting, its size."""
+    test, classes = dataset["test"], dataset["test"].logits.shape[1]
+    if part.circuit:
+        circuit = CircuitConfig(qubits=part.circuit[0], layers=part.circuit[1])
+        config = replace(config, circuit=circuit, seeds=CEILING_SEEDS, grid={})
+    if part.model == "mlp":
+        names = {one.name for one in fields(FeatureConfig)} - {"engine"}
+        own = FeatureConfig(**{name: getattr(config, name) for name in names})
+        learned = learn_from_features("mlp", replace(own, seeds=CEILING_SEEDS), config.circuit, dataset, seed, label)
+        training, tuning, size = learned.training, learned.tuning, learned.trainable
+    else:
+
+        def build(setting: StudentConfig) -> Any:
+            return build_model(setting, test.features.shape[1], classes)
+
+        chosen, training, tuning = tune(config, build, dataset, seed, label)
+        size = count_trainable(build(chosen))
+    scores = np.asarray(training.score(training.parameters, test.features))
+    return scores, training.selected, tuning.settings[tuning.chosen].values, size
+
+
+def fit_logistic(dataset: Dataset, config: StudentConfig) -> Any:
+    """Logistic regression on what the student learns from: labels, and the teacher's probabilities where they count.
+
+    A row's target is `soft` times the teacher's and `hard` times the label's distribution, its weight their sum, as in
+    the student's loss; of the strengths the one with the smallest cross entropy of the labels on validation.
+    """
+    rows, validation, loss = join_pool(dataset, config.pool), dataset["validation"], config.loss
+    classes = rows.logits.shape[1]
+    known = np.ones(len(rows.labels), bool) if rows.known is None else np.asarray(rows.known)
+    targets = loss.soft * softmax(rows.logits.astype(float), axis=1)
+    targets[known] += loss.hard * np.eye(classes)[rows.labels[known]]
+    if not loss.soft:
+        rows, targets = rows._replace(features=rows.features[known]), targets[known]
+    fits = [_minimise(np.asarray(rows.features[:], np.float64), targets, strength) for strength in STRENGTHS]
+    inside = validation.features[:]
+    of_truth = [
+        -log_softmax(inside @ weight + bias, axis=1)[np.arange(len(inside)), validation.labels].mean()
+        for weight, bias in fits
+    ]
+    best = int(np.argmin(of_truth))
+    weight, bias = fits[best]
+    return (dataset["test"].features[:] @ weight + bias)[None], 0, {"C": STRENGTHS[best]}, weight.size + bias.size
+
+
+def _minimise(features: np.ndarray, targets: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
+    """Weight (dimensions, classes) and bias of the smallest |weight|^2 / 2 + strength * cross entropy, summed."""
+    dimensions, classes = features.shape[1], targets.shape[1]
+    mass = targets.sum(axis=1, keepdims=True)
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        weight, bias = flat[: dimensions * classes].reshape(dimensions, classes), flat[dimensions * classes :]
+        logs = log_softmax(features @ weight + bias, axis=1)
+        pull = strength * (np.exp(logs) * mass - targets)
+        value = (weight**2).sum() / 2 - strength * (targets * logs).sum()
+        return value, np.concatenate([(weight + features.T @ pull).ravel(), pull.sum(axis=0)])
+
+    found = minimize(loss, np.zeros((dimensions + 1) * classes), jac=True, method="L-BFGS-B", options={"maxiter": 500})
+    return found.x[: dimensions * classes].reshape(dimensions, classes), found.x[dimensions * classes :]
+
+
+def reveal(dataset: Dataset, hidden: Path) -> dict[str, Split]:
+    """The pool with its labels, among the rows of `train`: what nothing else is shown."""
+    if "pool" not in dataset:
+        return dict(dataset)
+    table = pq.read_table(hidden)
+    ids, labels = ids_to_numpy(table["example_id"]), table["label"].to_numpy()
+    order = np.argsort(ids)
+    joined = join_pool(dataset, None)
+    unknown = ~joined.known
+    revealed = joined.labels.copy()
+    revealed[unknown] = labels[order[np.searchsorted(ids[order], joined.ids[unknown])]]
+    rest = {name: split for name, split in dataset.items() if name != "pool"}
+    return {**rest, "train": joined._replace(labels=revealed, known=None)}
+
+
+def to_digits(classes: Any) -> str:
+    """Classes, ten at most, as one digit each."""
+    return "".join(map(str, np.asarray(classes).tolist()))
