@@ -36,7 +36,7 @@ lint: $(INSTALLED)  ## format, lint, types, walls between the packages
 	lint-imports
 
 report: $(VENV)/installed-pipeline  ## rebuild the report from what is there
-	dvc repro --single-item report
+	dvc repro --single-item inputs report
 	qdllm results
 
 bench: $(INSTALLED) $(PEERS)/installed  ## time the student and the capture against their peers, and the service under load

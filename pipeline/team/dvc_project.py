@@ -1,6 +1,6 @@
 """DVC's view of this project: which stages would run, in which order, and why.
 
-In: dvc.yaml, dvc.lock, params.yaml, the working folder, the files that params.yaml names outside of it.
+In: dvc.yaml, dvc.lock, params.yaml, the working folder, its code, the files that params.yaml names outside of it.
 Out: open_repo(), Step, list_steps(), list_needed().  Imports: dvc.
 """
 
@@ -23,6 +23,7 @@ from networkx import dfs_postorder_nodes
 
 from pipeline.old_project import require_carried
 from pipeline.params import PARAMS, read_yaml
+from pipeline.team.traced import compare_code
 from pipeline.team.watched import compare
 from teacher_cache.errors import UserError
 from teacher_cache.versions import VERSIONS, copy_versions
@@ -135,7 +136,7 @@ def _refresh_versions(graph: Iterable[Stage]) -> None:
 
 
 def _word_inputs(graph: Iterable[Stage]) -> dict[str, list[str]]:
-    """What stage `inputs` would find changed outside of the checkout, by the file that a reader of it depends on."""
+    """What stage `inputs` would find changed, outside or in the code, by the file that a reader of it depends on."""
     out = next((path for path in _list_inputs(graph) if path.name == INPUTS), None)
     if out is None or not out.exists():  # it has said nothing yet that could be compared
         return {}
@@ -145,7 +146,7 @@ def _word_inputs(graph: Iterable[Stage]) -> dict[str, list[str]]:
             for path in sorted(now)
             if now[path] != before.get(path)
         ]
-        for file, (before, now) in compare(read_yaml(PARAMS), out).items()
+        for file, (before, now) in {**compare(read_yaml(PARAMS), out), **compare_code(out)}.items()
     }
 
 

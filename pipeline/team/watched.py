@@ -1,6 +1,6 @@
 """What params.yaml names outside of the checkout, and the checksums by which its readers know it.
 
-In: params.yaml, the files and folders that it names.  Out: list_watched(), list_named(), compare().
+In: params.yaml, the files and folders that it names.  Out: list_watched(), list_named(), compare(), read_checksums().
 Imports: pipeline.params, the standard library.
 
 A reader is a task, its features, a teacher, a comparator, or the students' circuit: each has a file of its own, so that
@@ -64,11 +64,11 @@ def compare(params: Mapping[str, Any], out: Path) -> dict[Path, tuple[Checksums,
     Raises:
         OSError: a file cannot be read.
     """
-    watched, known = list_watched(params), _read(find_root() / KNOWN)
+    watched, known = list_watched(params), read_checksums(find_root() / KNOWN)
     seen: dict[str, Any] = {}
     found = {}
     for file, paths in watched.items():
-        before = _read(out / file)
+        before = read_checksums(out / file)
         now = {path: _summarise(locate(path), known, seen) or before.get(path) for path in paths}
         found[file] = (before, {path: digest for path, digest in now.items() if digest})
     if seen != known:
@@ -118,7 +118,7 @@ def _hash(path: Path, known: Mapping[str, Any], seen: dict[str, Any]) -> str:
     return digest
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_checksums(path: Path) -> dict[str, Any]:
     """The JSON object in `path`; empty where there is none, or where it was cut off."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

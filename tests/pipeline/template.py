@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "pipeline/template/stages.yaml"
-PACKAGES = ("pipeline/", "student_jax/", "teacher_cache/")
+CODE = ("inputs/code/", "teacher_cache/")
 NUMBERS = "versions.json"  # the package's, which the stage that always runs puts into the project
 HEADER = """\
 # The data's way, a stage a step. Paths live here alone, numbers in params.yaml alone.
@@ -44,9 +44,9 @@ def make_template() -> str:
 
 
 def is_ours(entry: str | dict[str, list[str]]) -> bool:
-    """Whether an entry of `deps` or `params` is a file of this repository's packages."""
+    """Whether an entry of `deps` or `params` stands for the code of this repository's packages."""
     (path,) = entry if isinstance(entry, dict) else (entry,)
-    return path.startswith(PACKAGES)
+    return path.startswith(CODE)
 
 
 if __name__ == "__main__":
