@@ -58,9 +58,9 @@ def main() -> None:
     except (UserError, ImportError) as error:
         rows.add("lightning.gpu", skipped=str(error))
     alone: dict[tuple[str, int], float] = {}
-    sizes = (3,) if options.tiny else QUBITS
+    sizes, batches = ((3,), (64,)) if options.tiny else (QUBITS, BATCHES[1:])
     # A batch of 1 first at every size, as it says how long the others would take.
-    cases = [(qubits, 1) for qubits in sizes] + [(qubits, batch) for qubits in sizes for batch in BATCHES[1:]]
+    cases = [(qubits, 1) for qubits in sizes] + [(qubits, batch) for qubits in sizes for batch in batches]
     if options.names:  # such as 11x8
         cases = [(int(qubits), int(batch)) for qubits, batch in (name.split("x") for name in options.names)]
     for qubits, batch in cases:

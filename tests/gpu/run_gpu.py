@@ -151,7 +151,8 @@ def main() -> None:
             report["parts"][name] = {"skipped": f"{max(left, 0):.0f} s were left"}
         else:
             print(f"{name}:", flush=True)
-            part = report["parts"][name] = run_part(module, arguments, share * left - LEAST_SECONDS, options.tiny)
+            chosen = arguments[:1] if options.tiny else arguments  # one LLM shows that it runs
+            part = report["parts"][name] = run_part(module, chosen, share * left - LEAST_SECONDS, options.tiny)
             failed += [name] if part["status"] else []
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -44,7 +44,7 @@ def test_fused_agrees_and_is_timed(report):
     assert rows["fused against the CPU, linear, ring"]["largest_difference"] < 1e-5
     assert rows["fused, batch 8"]["ms"] > 0
     assert rows["fused in TF32, batch 8"]["largest_difference"] < 1e-5  # a CPU knows no TF32
-    assert rows["scan, batch 4, seeds 5"]["ms_per_step"] > 0
+    assert rows["scan, batch 8, seeds 5"]["ms_per_step"] > 0
 
 
 def test_lightning_says_why_it_is_left_out(report):
@@ -53,14 +53,13 @@ def test_lightning_says_why_it_is_left_out(report):
     assert rows["qubits 3, batch 64"]["fused"] > 0
 
 
-def test_teachers_are_tuned_and_captured_alike_by_all_ways(report):
+def test_a_teacher_is_tuned_and_captured_alike_by_all_ways(report):
     rows = rows_of(report, "llms")
     assert not [row for row in rows.values() if "failed" in row]
-    for name in ("bloomz-1b1", "llama3-8b"):
-        assert rows[f"{name}: fine-tuning, 8 texts at once"]["tokens_per_second"] > 0
-        ways = [row for case, row in rows.items() if case.startswith(f"{name}: ") and "rows_per_second" in row]
-        assert len(ways) == 3
-        assert max(row["largest_difference"] for row in ways) < 0.05
+    assert rows["llama3-8b: fine-tuning, 8 texts at once"]["tokens_per_second"] > 0
+    ways = [row for row in rows.values() if "rows_per_second" in row]
+    assert len(ways) == 3
+    assert max(row["largest_difference"] for row in ways) < 0.05
 
 
 def test_killed_capture_goes_on_to_the_same_bytes(report):
