@@ -22,12 +22,13 @@ Shape = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
 class EmbedConfig:
     """The frozen features of a text (block `embed`).
 
-    `corpus`: TF-IDF of words and characters fitted on the training split, its terms weighted by how far they tell the
-    classes apart where `class_weights`, truncated SVD to `dimensions`.  `static`: mean of the token-embedding table of
-    the folder `checkpoint`.  `encoder`: mean-pooled last hidden state of `checkpoint`, a folder or a hub id with its
-    `revision`.  These two have the checkpoint's width.  `file`: the user's own vectors, in the column `column` of the
-    Parquet file `path`, whose checksum must be `sha256` where that is given.  All kinds are fitted on the training
-    split, on the `fit_texts` first of its ids where it has more.  `hashed`: the terms of `corpus` are kept as hashes.
+    `corpus`: TF-IDF of words and characters fitted on the training split and the pool, its terms weighted by how far
+    they tell the labelled texts' classes apart where `class_weights`, truncated SVD to `dimensions`.  `static`: mean of
+    the token-embedding table of the folder `checkpoint`.  `encoder`: mean-pooled last hidden state of `checkpoint`, a
+    folder or a hub id with its `revision`. These two have the checkpoint's width.  `file`: the user's own vectors, in
+    the column `column` of the Parquet file `path`, whose checksum must be `sha256` where that is given. All kinds are
+    fitted on the training split and the pool, on the `fit_texts` first of their ids where they have more, labelled ones
+    before the others.  `hashed`: the terms of `corpus` are kept as hashes.
     """
 
     kind: Literal["corpus", "static", "encoder", "file"] = "corpus"

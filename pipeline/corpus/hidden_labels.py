@@ -44,9 +44,9 @@ def hide_labels(
     needed[0] = max(needed[0], least)
     numbers = np.arange(len(ids) + 1)
     counts = np.stack([numbers * RATIO[0] // sum(RATIO), -(-numbers * RATIO[1] // sum(RATIO))], axis=1)
-    fitting = np.flatnonzero(((counts >= needed) & (counts <= [len(queue) for queue in queues])).all(axis=1)).tolist()
+    fitting = np.flatnonzero(((counts >= needed) & (counts <= [len(queue) for queue in queues])).all(axis=1))
     if kept not in fitting:
-        lowest, highest = (fitting[0], fitting[-1]) if fitting else (0, 0)
+        lowest, highest = fitting[[0, -1]].tolist() if len(fitting) else (0, 0)
         raise UserError(
             f"labelled must be from {lowest} to {highest}, got {kept}: 3 : 1 of {len(queues[0])} labelled texts to "
             f"train on and {len(queues[1])} to validate, so that both have each of {len(labels)} classes"
@@ -73,5 +73,7 @@ def _count_first(classes: np.ndarray, labels: int) -> int:
 
 def write_hidden_labels(path: Path, ids: np.ndarray, classes: np.ndarray) -> None:
     """Write the classes' indices that are hidden: for comparing with what had been known with all labels alone."""
-    columns = [pa.array([one.tobytes() for one in ids], HIDDEN_LABELS.field(0).type), pa.array(classes, pa.int32())]
+    kind = HIDDEN_LABELS.field(0).type
+    example_id = pa.FixedSizeBinaryArray.from_buffers(kind, len(ids), [None, pa.py_buffer(ids)])
+    columns = [example_id, pa.array(classes, pa.int32())]
     pq.write_table(pa.Table.from_arrays(columns, schema=HIDDEN_LABELS), path, compression="zstd")

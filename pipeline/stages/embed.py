@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import click
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.corpus.prepared import open_examples, read_training
@@ -29,15 +30,15 @@ TEXTS = {"corpus": 8192, "static": 8192, "encoder": 65536}
 @require("task")
 @require("data", "features", "record", kind=PATH)
 def main(task: str, data: Path, features: Path, record: Path) -> None:
-    """Turn every text of one task into a vector, fitting on the training split alone."""
+    """Turn every text of one task into a vector, fitting on its training split and its pool alone."""
     examples, config = open_examples(data), read_block("embed", EmbedConfig)
     fingerprint = fingerprint_examples(examples.iter_batches())
     rows, rules = examples.read(["example_id", "split"]), read_block("prepare", PrepareConfig).rules
     if config.kind == "file":
-        training = pc.equal(rows["split"], "train").to_numpy()
+        training = pc.is_in(rows["split"].cast(pa.string()), pa.array(["train", "pool"])).to_numpy()
         embedder, vectors = take_vectors(config, task, rows["example_id"], training)
     else:
-        embedder = fit_embedder(config, *read_training(data, config.fit_texts), find_encoder(config), rules)
+        embedder = fit_embedder(config, *read_training(data, *[config.fit_texts] * 2), find_encoder(config), rules)
         texts = examples.iter_batches(TEXTS[config.kind], columns=["text"])
         vectors = (embedder.transform(batch["text"].to_pylist()) for batch in texts)
     with publish_folder(features) as folder:

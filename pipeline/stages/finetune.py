@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from pipeline.corpus.file_teacher import read_file_teacher
-from pipeline.corpus.prepared import read_examples, read_labels
+from pipeline.corpus.prepared import read_labelled, read_labels
 from pipeline.entry import PATH, is_main_process, require, run, write_record
 from pipeline.params import read_block, read_seed
 from teacher_cache.publish import publish_folder, write_json
@@ -43,7 +43,7 @@ def main(task: str, teacher: str, data: Path, base: Path, adapter: Path, work: P
 def _finetune(config: FinetuneConfig, data: Path, base: Path, work: Path, folder: Path) -> None:
     from teacher_cache.teacher.finetune.adapter import finetune
 
-    finetune(config, base, read_examples(data), read_labels(data), read_seed(), work, folder)
+    finetune(config, base, read_labelled(data), read_labels(data), read_seed(), work, folder)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Features learned from the task's own training text: TF-IDF of words and characters, class weights, truncated SVD.
 
-In: training texts, and their labels for the weights of terms.  Out: CorpusEmbedding, fit_corpus().
+In: training texts, with a label or without, and labels for the weights of terms.
+Out: CorpusEmbedding, fit_corpus().
 Imports: NumPy, SciPy, scikit-learn.
 """
 
@@ -18,6 +19,7 @@ from sklearn.utils.extmath import randomized_range_finder
 from student_jax.config import EmbedConfig
 from student_jax.data.hashed_terms import HashedTerms, hash_term, require_salt
 from teacher_cache.errors import UserError
+from teacher_cache.schema import NO_LABEL
 from teacher_cache.sealed import fingerprint
 
 # Terms are words with punctuation marks, and character n-grams within words. On three real tasks of 6,000 to 14,000
@@ -35,6 +37,9 @@ CHARACTERS = (2, 5)
 # the price (4 against 25 s for 6,000 texts).
 POWER_ITERATIONS = 1
 OVERSAMPLING = 10  # Halko et al. 2011, arXiv:0909.4061, section 1.3
+# In so many labelled texts a term's own class weight counts as much as the mean of all. With 240 labelled headlines and
+# 6,000 others, logistic regression on all their labels had 0.735 with own weights alone, 0.768 so, 0.771 unweighted.
+PRIOR_TEXTS = 5
 # Directions whose singular value is smaller than this share of the largest are rounding errors in float32.
 SMALLEST_RATIO = 1e-4
 
@@ -122,7 +127,7 @@ class CorpusEmbedding:
 
 
 def fit_corpus(config: EmbedConfig, texts: Sequence[str], labels: Sequence[int] | np.ndarray | None) -> CorpusEmbedding:
-    """Fit on the training split's texts.
+    """Fit on the texts of the training split and the pool, whose label is NO_LABEL.
 
     Of each kind of term, the `max_terms` heaviest stay. A term's column of the TF-IDF matrix is multiplied by the root
     of its class weight before the SVD, so that the directions that are kept are those that tell classes apart; without
@@ -194,6 +199,20 @@ def weigh_terms(present: sp.csr_array, labels: np.ndarray) -> np.ndarray:
     return np.abs(log_shares - log_shares.mean(axis=0)).max(axis=0)
 
 
+def _weigh_known(present: sp.csr_array, labels: np.ndarray) -> np.ndarray:
+    """As weigh_terms, by the texts that have a label; beside a pool, the fewer have a term, the nearer to the mean.
+
+    Most terms of a pool are in no labelled text: by itself that would weigh them next to nothing, and the student could
+    not learn them from the teacher.
+    """
+    known = labels != NO_LABEL
+    if known.all():
+        return weigh_terms(present, labels)
+    weight, texts = weigh_terms(present[known], labels[known]), present[known].sum(axis=0)
+    mean = weight @ texts / max(texts.sum(), 1)
+    return (texts * weight + PRIOR_TEXTS * mean) / (texts + PRIOR_TEXTS) if mean else np.ones(len(weight))
+
+
 def _build_vectorizers(config: EmbedConfig, unspaced: bool) -> dict[str, TfidfVectorizer]:
     shared = {"sublinear_tf": True, "dtype": np.float32, "min_df": config.min_document_frequency}
     pattern = UNSPACED_WORDS if unspaced else WORDS
@@ -214,7 +233,7 @@ def _fit_terms(
         present = sp.csr_array(vectorizer.fit_transform(texts) > 0, dtype=np.float64)
     except ValueError:
         return None
-    weight = np.ones(present.shape[1]) if labels is None else weigh_terms(present, labels)
+    weight = np.ones(present.shape[1]) if labels is None else _weigh_known(present, labels)
     heavy = np.sort(np.argsort(-weight * np.sqrt(present.sum(axis=0)), kind="stable")[:max_terms])
     terms = vectorizer.get_feature_names_out()[heavy].tolist()
     return _set_terms(vectorizer, terms, vectorizer.idf_[heavy]), weight[heavy]

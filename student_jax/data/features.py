@@ -1,4 +1,4 @@
-"""Text -> frozen features: fitted once on the training split, applied anywhere.
+"""Text -> frozen features: fitted once on the training split and the pool, applied anywhere.
 
 In: EmbedConfig and texts, or the folder of a saved embedder.
 Out: Embedder, fit_embedder(), take_vectors(), load_embedder(), read_config(), link_embedder(), identify_embedder(),
@@ -109,13 +109,13 @@ def fit_embedder(
     encoder: "Encoder | None" = None,
     rules: TextRules = PLAIN,
 ) -> Embedder:
-    """Fit on the training split, and on nothing else.
+    """Fit on the training split and the pool, and on nothing else.
 
     Args:
         config: which features.
-        texts: of the training split.
-        labels: their classes; `corpus` weighs its terms by them where `class_weights` is set, and without them leaves
-            terms unweighted.
+        texts: of the training split, and of the pool.
+        labels: their classes, NO_LABEL in the pool; `corpus` weighs its terms by them where `class_weights` is set, and
+            without them leaves terms unweighted.
         encoder: the frozen model, for `encoder` alone.
         rules: of the texts' normal form, now and later.
 
@@ -147,7 +147,7 @@ def take_vectors(
         config: which file.
         task: the task that the examples are of.
         ids: the column example_id of the examples.
-        training: (rows,), which of them are of the training split.
+        training: (rows,), which of them are of the training split or the pool.
 
     Returns:
         What scales further vectors, and the features, (some rows, dimensions) float32 at a time.

@@ -20,10 +20,10 @@ from tokenizers.pre_tokenizers import Whitespace
 
 from student_jax.config import EmbedConfig
 from student_jax.data import features as features_module
-from student_jax.data.corpus_features import find_directions, weigh_terms
+from student_jax.data.corpus_features import _weigh_known, find_directions, weigh_terms
 from student_jax.data.features import fit_embedder, load_embedder, read_features, write_features
 from teacher_cache.errors import UserError
-from teacher_cache.schema import features_schema
+from teacher_cache.schema import NO_LABEL, features_schema
 from teacher_cache.sealed import write_sealed
 from teacher_cache.text import TextRules
 
@@ -76,6 +76,19 @@ def test_class_weights_by_hand():
     weights = weigh_terms(present, np.array([0, 0, 1, 1]))
     expected = [np.log((3 / 5) / (3 / 4)) / 2, np.log((2 / 5) / (1 / 4)) / 2]
     np.testing.assert_allclose(weights, np.abs(expected))
+
+
+def test_class_weights_beside_a_pool_by_hand():
+    """Term 2 is in no labelled text, and weighs as the others do on average; term 1 in one: 1 : 5 to its own weight."""
+    labelled = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 0], [1, 0, 0]], float)
+    labels, pool = np.array([0, 0, 1, 1]), np.array([[1, 1, 1], [0, 1, 1]], float)
+    own = weigh_terms(sp.csr_array(labelled), labels)
+    mean = (4 * own[0] + own[1]) / 5
+    found = _weigh_known(sp.csr_array(np.vstack([pool, labelled])), np.append([NO_LABEL] * 2, labels))
+    np.testing.assert_allclose(found, [(4 * own[0] + 5 * mean) / 9, (own[1] + 5 * mean) / 6, mean])
+    np.testing.assert_array_equal(_weigh_known(sp.csr_array(labelled), labels), own)
+    assert (_weigh_known(sp.csr_array(np.eye(3)), np.array([0, 1, NO_LABEL])) > 0).all()
+    assert (_weigh_known(sp.csr_array(np.eye(3)[[2, 2, 0]]), np.array([0, 1, NO_LABEL])) == 1).all()
 
 
 def test_class_weights_turn_the_features_to_what_tells_classes_apart():
