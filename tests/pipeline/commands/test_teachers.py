@@ -40,6 +40,14 @@ def test_every_teacher_and_each_of_the_papers_llms(params):
     assert (found["opt-6b7"]["pinned"], found["llama2-7b"]["pinned"]) == (False, True)
 
 
+def test_a_file_of_answers_has_a_name_and_no_size(params):
+    block = "  said:\n    base: {kind: file, path: raw/said.csv, made_by: a colleague}\n"
+    params.write_text(params.read_text().replace("\nteacher:\n", f"\nteacher:\n{block}"))
+    assert re.fullmatch(
+        r"said +a colleague +not pinned +- +- +- +none: answers of a file", call(params, "said").split("\n")[1]
+    )
+
+
 def test_an_llm_that_params_do_not_name_is_there_by_its_hub_id(params):
     text = params.read_text()
     start, end = text.index("  bloomz-3b:"), text.index("  opt-6b7:")

@@ -44,9 +44,12 @@ def test_a_teacher_without_a_part_is_refused_before_anything_runs(root):
         UserError, match=r"teacher\.somebody must have finetune, got base; `finetune: \{\}` leaves all of it"
     ):
         require_runnable()
-    parts = "    finetune: {}\n    cache_teacher: {}\n"
-    (root / "params.yaml").write_text(text.replace(block, block + parts))
+    whole = text.replace(block, block + "    finetune: {}\n    cache_teacher: {}\n")
+    (root / "params.yaml").write_text(whole)
     require_runnable()
+    (root / "params.yaml").write_text(whole.replace("raw/said.csv", "cache/emotion-tiny/somebody/said.csv"))
+    with pytest.raises(UserError, match=r"teacher\.somebody\.base\.path must lie outside of cache/"):
+        require_runnable()
 
 
 def put(path):
