@@ -59,29 +59,28 @@ def list_parts(tasks: Sequence[str], kinds: Sequence[str]) -> list[Part]:
         tasks: names, the most wanted first.
         kinds: of features.
     """
-    parts: list[Part] = []
-    for draw in range(DRAWS):
-        parts += [part for task in tasks for part in _list_cells(Unit(task, FEW, draw), kinds[:1])]
-    first = [Unit(task, FEW, 0) for task in tasks]
-    for labels in LABELS[1:]:
-        draws = range(DRAWS if labels and labels <= FEW else 1)
-        parts += [part for draw in draws for task in tasks for part in _list_cells(Unit(task, labels, draw), kinds[:1])]
+    drawn = [(FEW, draw) for draw in range(DRAWS)]  # all draws where the targets are, then one of each number of labels
+    drawn += [(labels, 0) for labels in LABELS[1:]]
+    late = [(labels, draw) for labels in LABELS[1:] if labels and labels < FEW for draw in range(1, DRAWS)]
+    units = [Unit(task, *one) for one in drawn for task in tasks]
+    parts = [part for unit in units for part in _list_cells(unit, kinds[0])]
+    first = units[: len(tasks)]
     parts += [part for unit in first for part in _list_ceiling(unit, kinds[0])]
     parts += [Part(unit, kinds[0], "lelp", "distilled", None) for unit in first]
-    units = list(dict.fromkeys(part.unit for part in parts))
-    return parts + [part for kind in kinds[1:] for unit in units for part in _list_cells(unit, [kind])]
+    more = [Unit(task, *one) for one in late for task in tasks]
+    parts += [part for unit in more for part in _list_cells(unit, kinds[0])]
+    return parts + [part for kind in kinds[1:] for unit in units + more for part in _list_cells(unit, kind)]
 
 
-def _list_cells(unit: Unit, kinds: Sequence[str]) -> Iterator[Part]:
-    for kind in kinds:
-        models = ("quantum", "logistic")
-        if unit.labels is None:
-            yield from (Part(unit, kind, model, how) for how in ("distilled", "labels_alone") for model in models)
-            continue
-        yield from (Part(unit, kind, model, "distilled", POOLS[0]) for model in models)
-        yield from (Part(unit, kind, model, "labels_alone") for model in models)
-        yield from (Part(unit, kind, model, "all_labels", None) for model in models)
-        yield from (Part(unit, kind, model, "distilled", pool) for pool in POOLS[1:] for model in models)
+def _list_cells(unit: Unit, kind: str) -> Iterator[Part]:
+    models = ("quantum", "logistic")
+    if unit.labels is None:
+        yield from (Part(unit, kind, model, how) for how in ("distilled", "labels_alone") for model in models)
+        return
+    yield from (Part(unit, kind, model, "distilled", POOLS[0]) for model in models)
+    yield from (Part(unit, kind, model, "labels_alone") for model in models)
+    yield from (Part(unit, kind, model, "all_labels", None) for model in models)
+    yield from (Part(unit, kind, model, "distilled", pool) for pool in POOLS[1:] for model in models)
 
 
 def _list_ceiling(unit: Unit, kind: str) -> Iterator[Part]:

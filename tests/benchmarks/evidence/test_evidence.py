@@ -131,3 +131,50 @@ def test_logistic_regression_is_scikit_learns(out):
     expected = reference.decision_function(features)
     found = scores[0] - scores[0].mean(axis=1, keepdims=True)
     np.testing.assert_allclose(found, expected - expected.mean(axis=1, keepdims=True), atol=2e-3)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Parts as they are kept, of 10 test texts: accuracies and answers by hand."""
+    truth = "0101010101"
+
+    def put(place, **content):
+        file = tmp_path / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(content))
+
+    put("settings.json", teacher={"finetune": {"rank": 4}}, limit=None)
+    machine = {"cpu": "abacus", "cores": 2, "load": 0.5, "python": "3.11", "versions": {"jax": "1"}}
+    base = {"model": "llm.gguf", "weights": "Q4_1, dequantised", "parameters": 9}
+    said = {"classes": truth, "teacher": truth, "machine": machine, "base": base, "dtype": "bfloat16"}
+    for labels in ("64", "240", "1200"):
+        put(f"units/thematic/{labels}/0.json", **said, versions={"torch": "2"}, commit="c0ffee")
+    for name, accuracy in (
+        ("64/0/corpus/quantum-labels_alone-0", [0.4, 0.6]),
+        ("240/0/corpus/quantum-labels_alone-0", [0.6, 0.6]),
+        ("1200/0/corpus/quantum-labels_alone-0", [0.8, 0.8]),
+        ("240/0/corpus/quantum-distilled-6000", [0.7, 0.7]),
+        ("240/0/corpus/logistic-distilled-6000", [0.6]),
+        ("240/0/corpus/quantum-8x2-distilled-all", [0.65, 0.66]),
+        ("240/0/corpus/mlp-distilled-all", [0.64]),
+    ):
+        wrong = truth[: round(10 * accuracy[0])] + "9" * (10 - round(10 * accuracy[0]))
+        put(f"parts/thematic/{name}.json", accuracy=accuracy, selected=0, answers=wrong)
+    write_page(tmp_path, tmp_path / "page.md")
+    return (tmp_path / "page.md").read_text()
+
+
+def test_the_page_judges_what_was_asked_for(written):
+    """Labels alone reach 0.7 half way, by the logarithm, between 240 (0.6) and 1,200 (0.8): at 240 x sqrt(5) = 537."""
+    assert (
+        "0.700 (asked for: 0.75, missed), +0.100 over labels alone, 0.600 (asked for: 0.15, missed), 1 draws" in written
+    )
+    assert "(0.700) takes some 540 labels without a teacher" in written
+    assert "+0.1000 in the mean of 1 cells" in written
+    assert "ahead in 0, behind in 0 (McNemar, Holm over the table). This holds." in written
+
+
+def test_the_page_shows_the_ceiling(written):
+    assert "The teacher: 1.0000; an MLP of the student's size: 0.6400." in written
+    assert "| 8 |  | 0.6550 |  |  |" in written
+    assert "abacus, 2 cores, load 0.5 at the start; Python 3.11; torch 2, jax 1; commit c0ffee" in written
