@@ -18,13 +18,16 @@ COLLEAGUE = """teacher:
     finetune: {}
     cache_teacher: {rows_per_part: 256}
 """
-# Few labels and a pool; answers that a file brings, for no LLM need be trained here; hashes; a quick student.
+# Few labels and a pool; answers that a file brings, for no LLM need be trained here; hashes; what reads hidden labels;
+# a quick student.
 CHANGES = {
     "rows: 800}\n": "rows: 800}\n    labelled: 200\n",
     "teachers: [llama-tiny]": "teachers: [colleague]",
     "teacher:\n": COLLEAGUE,
     "  class_weights: true\n": "  class_weights: true\n  hashed: true\n",
+    "comparators: [linear]": "comparators: [all_labels]",
     "qubits: 11": "qubits: 4",
+    "epochs: 6": "epochs: 1",
 }
 
 
