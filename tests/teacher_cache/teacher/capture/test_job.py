@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from pipeline.params import parse
+from teacher_cache.distributions import softmax
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import hash_file
 from teacher_cache.publish import publish_folder
@@ -28,7 +29,7 @@ from teacher_cache.teacher.base.checkpoints import make_base
 from teacher_cache.teacher.capture import inference
 from teacher_cache.teacher.capture.answering import load_teacher
 from teacher_cache.teacher.capture.gate import spot_check_cache
-from teacher_cache.teacher.capture.inference import compute_logits, read_rows, require_finite, softmax
+from teacher_cache.teacher.capture.inference import compute_logits, read_rows, require_finite
 from teacher_cache.teacher.capture.job import Capture, capture
 from teacher_cache.teacher.finetune.adapter import finetune
 from teacher_cache.teacher.teacher_config import CaptureConfig, FinetuneConfig, LocalBase
