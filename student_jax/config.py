@@ -101,8 +101,10 @@ class TrainingConfig:
     """How anything is trained, the student or what it is measured against; of what is trained it says nothing.
 
     `l2` / 2 times the sum of the squares of the weights that meet the features is part of the loss, so that the optimum
-    is that of a penalised loss, as in logistic regression. `weight_decay` is decoupled from Adam, and takes all
-    parameters.
+    is that of a penalised loss, as in logistic regression. With `l2_readout` it holds the readout's weights, too: left
+    free they grow as the others shrink, so that long training undoes the penalty. `weight_decay` is decoupled from
+    Adam, and takes all parameters.
+
     `epochs` become as many as `min_steps` steps of the optimizer take, where they are fewer: of few texts an epoch is a
     few steps. Of a task's pool the first `pool` texts by id are trained on beside the labelled ones; all where it is
     null.
@@ -115,6 +117,7 @@ class TrainingConfig:
     learning_rate: Positive = 0.003
     schedule: Literal["constant", "cosine"] = "cosine"
     l2: NotNegative = 0.0
+    l2_readout: bool = False
     weight_decay: NotNegative = 0.0
     clip_norm: Positive | None = None
     batch_size: Annotated[int, Field(ge=1)] = 64

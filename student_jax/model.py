@@ -57,9 +57,10 @@ class Model(NamedTuple):
     `initialise` draws one set of parameters, a pytree of NumPy arrays; `apply` maps it and features (rows, dimensions)
     to scores (rows, classes); `rates` holds factors on the learning rate by name of parameter (see `name_arrays`),
     where they are not 1; a parameter with rate 0 is not trained. `penalised` names those that the L2 penalty holds, the
-    weights that meet the features. `loss`, of parameters and a batch of rows, is what
-    training minimises where that is not the distillation loss of the scores. `amplitudes` is how many of them the
-    simulation of one row holds, by which rows are batched; what simulates nothing is batched as 11 qubits are.
+    weights that meet the features, `readout` those that it holds with `l2_readout`. `loss`, of parameters and a batch
+    of rows, is what training minimises where that is not the distillation loss of the scores. `amplitudes` is how many
+    of them the simulation of one row holds, by which rows are batched; what simulates nothing is batched as 11 qubits
+    are.
     `side_by_side` says whether the rows of a batch are simulated at once, and need memory for each.
     """
 
@@ -68,6 +69,7 @@ class Model(NamedTuple):
     rates: Mapping[str, float]
     loss: Callable[[Any, Split], Float[Array, ""]] | None = None
     penalised: Sequence[str] = ()
+    readout: Sequence[str] = ()
     amplitudes: int = 1 << 11
     side_by_side: bool = True
 
@@ -108,6 +110,7 @@ def assemble_model(engine: Engine, config: StudentConfig, dimensions: int, class
     return Model(
         *(initialise, apply, rates),
         penalised=["encoding.weight"],
+        readout=["readout.weight"] if config.circuit.readout == "linear" else [],
         amplitudes=1 << config.circuit.qubits,
         side_by_side=not config.engine.startswith("lightning"),
     )

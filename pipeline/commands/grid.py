@@ -19,6 +19,9 @@ from student_jax.config import StudentConfig
 from student_jax.tunable import list_points
 from teacher_cache.errors import UserError
 
+# What stands for a key that params.yaml lacks; null is a value.
+ABSENT = object()
+
 # Each varied key with one of its values, in the user's own spelling.
 Point: TypeAlias = dict[str, str]
 
@@ -91,6 +94,6 @@ def write_command(student: Mapping[str, Any], point: Point) -> str:
     for key, text in point.items():
         block: Any = student
         for level in key.split(".")[1:]:
-            block = block.get(level) if isinstance(block, dict) else None
-        words += ["-S", shlex.quote(f"{'+' if block is None else ''}{key}={text}")]
+            block = block.get(level, ABSENT) if isinstance(block, dict) else ABSENT
+        words += ["-S", shlex.quote(f"{'+' if block is ABSENT else ''}{key}={text}")]
     return " ".join(["dvc exp run", *words])

@@ -104,6 +104,7 @@ class TextConfig(TrainingConfig, ComparatorConfig):
     # Networks are drawn in float32, and what meets the tokens is no weight to penalise.
     precision: Literal["float32"] = "float32"
     l2: Annotated[float, Field(ge=0, le=0)] = 0.0
+    l2_readout: Literal[False] = False
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -71,4 +71,4 @@ def _build_mlp(config: StudentConfig, dimensions: int, classes: int, parameters:
     def apply(layers: Layers, features: Float[Array, "rows dimensions"]) -> Float[Array, "rows classes"]:
         return apply_affine(layers.output, jnp.tanh(apply_affine(layers.hidden, features)))
 
-    return Model(initialise, apply, {}, penalised=["hidden.weight"])
+    return Model(initialise, apply, {}, penalised=["hidden.weight"], readout=["output.weight"])

@@ -4,7 +4,7 @@ In: a Model, a TrainingConfig, a mesh of devices.  Out: compile_epoch(), shuffle
 Imports: jax, optax.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import jax
@@ -39,13 +39,14 @@ def compile_epoch(model: Model, config: TrainingConfig, steps_per_epoch: int, me
         steps_per_epoch: of a whole epoch, which the schedule counts by.
         mesh: STUDENTS by ROWS.
     """
+    penalised = [*model.penalised, *(model.readout if config.l2_readout else [])]
 
     def take_step(state: State, rates: Any, numbers: Numbers, batch: Split) -> tuple[State, Float[Array, ""]]:
         parameters, memory = state
 
         def compute_loss(parameters: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
             loss = measure_loss(model, parameters, batch, numbers)
-            return loss + numbers.l2 / 2 * sum_penalised(model, parameters), loss
+            return loss + numbers.l2 / 2 * sum_squares(penalised, parameters), loss
 
         gradient, loss = jax.grad(compute_loss, has_aux=True)(parameters)
         gradient, loss = jax.lax.pmean((gradient, loss), ROWS)
@@ -87,10 +88,10 @@ def measure_loss(model: Model, parameters: Any, batch: Split, numbers: Numbers) 
     return distillation_loss(scores, batch.logits, batch.labels, numbers.loss, batch.known)
 
 
-def sum_penalised(model: Model, parameters: Any) -> Float[Array, ""] | float:
-    """The sum of the squares of what the L2 penalty holds."""
+def sum_squares(names: Sequence[str], parameters: Any) -> Float[Array, ""] | float:
+    """The sum of the squares of the arrays with these names."""
     arrays = name_arrays(parameters)
-    return sum((jnp.vdot(arrays[name], arrays[name]) for name in model.penalised), 0.0)
+    return sum((jnp.vdot(arrays[name], arrays[name]) for name in names), 0.0)
 
 
 def shuffle_rows(generator: np.random.Generator, rows: int, batch: int) -> Int[np.ndarray, "steps batch"]:

@@ -47,6 +47,8 @@ def test_a_point_is_the_students_block_with_its_values():
     assert config.circuit.qubits == 11
     assert STUDENT["circuit"]["readout"] == "linear"
     assert set_point({}, {}) == StudentConfig()
+    command = write_command({**STUDENT, "pool": None}, {"student.pool": "10"})
+    assert command == "dvc exp run -S student.pool=10"  # null is a value, not a gap
     command = write_command(STUDENT, point)
     assert (
         command == "dvc exp run -S student.learning_rate=1e-3 -S student.circuit.readout=first -S +student.clip_norm=1"

@@ -57,11 +57,13 @@ def assert_same(one, two, **tolerance):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **tolerance), *live)
 
 
-@pytest.mark.parametrize("settings", [{}, {"clip_norm": 0.1, "weight_decay": 0.1, "l2": 0.3, "schedule": "constant"}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"clip_norm": 0.1, "weight_decay": 0.1, "l2": 0.3, "l2_readout": True, "schedule": "constant"}]
+)
 def test_one_seed_is_a_plain_loop(dataset, run, settings):
     """One epoch by hand: shuffle, cut into batches of 8 and leave 2 rows out, Adam with decoupled weight decay.
 
-    The squares of the encoding's weights are part of the loss that is minimised, and not of the one that is shown.
+    The squares of the encoding's weights, and of the readout's where asked, are minimised too, and not shown.
     """
     config = make_config(epochs=1, seeds=1, **settings)
     model = build_model(config, 5, 2)
@@ -79,7 +81,8 @@ def test_one_seed_is_a_plain_loop(dataset, run, settings):
         def compute_loss(p):
             scores = model.apply(p, batch.features)
             loss = distillation_loss(scores, batch.logits, batch.labels, config.loss)
-            return loss + config.l2 / 2 * (p.encoding.weight**2).sum(), loss
+            held = [p.encoding.weight, p.readout.weight] if config.l2_readout else [p.encoding.weight]
+            return loss + config.l2 / 2 * sum((array**2).sum() for array in held), loss
 
         return jax.grad(compute_loss, has_aux=True)(p)
 
