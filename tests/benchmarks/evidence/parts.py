@@ -134,4 +134,4 @@ def estimate_teacher(unit: Unit, rows: int) -> float:
 
 def count_epochs(labels: int | None) -> int:
     """Epochs of fine-tuning at most, the best of them by validation: as many steps as few labels need."""
-    return {64: 20, 240: 10, 1200: 5}.get(labels or 0, 2)
+    return {64: 16, 240: 8, 1200: 4}.get(labels or 0, 2)

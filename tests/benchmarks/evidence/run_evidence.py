@@ -9,6 +9,7 @@ A part that is there is not made again, so that a later run goes on. A folder is
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -145,4 +146,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"evidence: {error}")
