@@ -227,16 +227,16 @@ def test_params_of_another_shape_are_refused(params):
 def test_what_version_0_1_did_not_know_is_added(tmp_path):
     """A grid, and a comparator that it had no block for."""
     content = make_yaml().load((ROOT / "params.yaml").read_text())
-    del content["student"]["grid"], content["embed"]["class_weights"], content["comparator"]["labels_alone"]
+    del content["student"]["grid"], content["embed"]["class_weights"], content["comparator"]["kl"]
     path = tmp_path / "params.yaml"
     with path.open("w") as file:
         make_yaml().dump(content, file)
     said = CliRunner().invoke(profile, ["ablation", "--params", str(path)], catch_exceptions=False).output
     assert "added: embed.class_weights False; there was none" in said
-    assert "added: comparator.labels_alone; there was none" in said
+    assert "added: comparator.kl; there was none" in said
     said = CliRunner().invoke(profile, ["smoke", "--params", str(path)], catch_exceptions=False).output
     assert "added: student.grid.l2 [0.05]; there was none" in said
     CliRunner().invoke(profile, ["default", "--params", str(path)], catch_exceptions=False)
     project = read_project(path)
-    assert project.student.grid == {"l2": [0.01, 0.05]}
-    assert project.comparator["labels_alone"] == {}
+    assert project.student.grid == {"l2": [0.02, 0.1]}
+    assert project.comparator["kl"] == {}
