@@ -93,7 +93,7 @@ def summarise_comparator(
         seconds_per_epoch=training.seconds_per_epoch,
         inference_seconds=time_scoring(training.score, learned.selected_parameters, test),
         inference_texts=len(test),
-        trained_on=count_training(dataset),
+        trained_on=count_training(dataset, learned.config.pool),
         cache=manifest.fingerprint,
         **facts,
     )

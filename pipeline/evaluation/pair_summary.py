@@ -61,7 +61,7 @@ def summarise_pair(
         seconds_per_epoch=description.seconds_per_epoch,
         inference_seconds=time_scoring(score, checkpoint.selected_parameters, test),
         inference_texts=len(test),
-        trained_on=count_training(dataset),
+        trained_on=count_training(dataset, config.pool),
         features_saw_labels=sees_labels(embedder["config"]),
         cache=manifest.fingerprint,
         embed=embedder["config"],

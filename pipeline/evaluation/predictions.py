@@ -17,6 +17,7 @@ from pipeline.evaluation.scoring import Predictions
 from pipeline.evaluation.summary import TrainedOn
 from student_jax.data.dataset import EVALUATED, Split
 from student_jax.data.features import DESCRIPTION as EMBEDDER
+from student_jax.data.training_rows import POOL, limit_pool
 from student_jax.model import Score
 from teacher_cache.schema import NO_LABEL
 
@@ -33,9 +34,10 @@ def predict_splits(score: Score, parameters: Any, dataset: Mapping[str, Split]) 
     }
 
 
-def count_training(dataset: Mapping[str, Split]) -> TrainedOn:
-    """How many texts of `dataset` are trained on, by whether they have a label."""
-    labels = np.concatenate([dataset[name].labels for name in ("train", "pool") if name in dataset])
+def count_training(dataset: Mapping[str, Split], pool: int | None) -> TrainedOn:
+    """How many texts are trained on, by whether they have a label, where at most `pool` are of the pool (None: all)."""
+    used = limit_pool(dataset, pool)
+    labels = np.concatenate([used[name].labels for name in ("train", POOL) if name in used])
     labelled = int(np.sum(labels != NO_LABEL))
     return TrainedOn(labelled=labelled, pool=len(labels) - labelled)
 

@@ -51,6 +51,8 @@ class LogisticConfig(ComparatorConfig):
     """Logistic regression of the labels; `C` is the inverse of its L2 penalty's weight, as scikit-learn counts it."""
 
     C: Positive = 1.0
+    # How many texts of the pool it is trained on, as TrainingConfig says it.
+    pool: ClassVar[int | None] = 0
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -58,6 +60,7 @@ class DistilledConfig(LogisticConfig):
     """Logistic regression of the teacher's answers; `soft` is their share in a labelled text, the rest the label's."""
 
     soft: Annotated[float, Field(ge=0, le=1)] = 0.5
+    pool: ClassVar[int | None] = None
 
 
 @dataclass(frozen=True, config=STRICT)
