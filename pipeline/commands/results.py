@@ -28,7 +28,7 @@ FORMAT = 1
 WORTH = {
     "task": "task",
     "teacher": "teacher",
-    "labels_alone": "labels",
+    "labels_alone": "alone",
     "student": "S",
     "teacher_accuracy": "T",
     "all_labels": "all",
@@ -78,7 +78,7 @@ def results(evaluations: Path, comparisons: Path, report: Path, as_json: bool) -
     """Print teachers, students and comparators side by side, and the path of the report.
 
     First what the teacher was worth: the student's accuracy after learning from the labels alone and with its teacher
-    (S), the teacher's (T), and that of a student of all labels, where they are known; the gain is S less labels, +/-
+    (S), the teacher's (T), and that of a student of all labels, where they are known; the gain is S less alone, +/-
     its 95 % interval over the choice of test texts (paired bootstrap), p McNemar's, adjusted for all rows. Then each
     task's texts, with a label, without, and to test on, and the trivial score: what saying the most frequent class of
     every test text has. Then means over the seeds, with the 95 % interval of the mean, which covers the seeds and not

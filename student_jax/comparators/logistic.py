@@ -29,7 +29,7 @@ MAX_ITERATIONS = 1000
 def fit_logistic(
     config: LogisticConfig, dataset: Mapping[str, Split], seed: int, name: str
 ) -> tuple[LogisticConfig, Training, Tuning]:
-    """Fit every setting of the grid; the best by the mean cross entropy of the labels on `validation`.
+    """Fit every setting of the grid; the best by the mean cross entropy, of what it was fitted to, on `validation`.
 
     A LogisticConfig is fitted to the labels of split `train`, a DistilledConfig to the teacher's answers to `train` and
     `pool` as well, each row once for each class and weighed by what its class has of the answer.
@@ -46,7 +46,7 @@ def fit_logistic(
     fits = [_fit(one, dataset) for one in configs]
     validation = dataset["validation"]
     tuning = choose_setting(
-        [_judge(point, affine, validation) for point, (affine, _) in zip(points, fits, strict=True)]
+        [_judge(one, point, affine, validation) for one, point, (affine, _) in zip(configs, points, fits, strict=True)]
     )
     affine, seconds = fits[tuning.chosen]
     best = tuning.settings[tuning.chosen]
@@ -82,17 +82,23 @@ def _take_rows(
     if not isinstance(config, DistilledConfig):
         return dataset["train"].features[:], dataset["train"].labels, None
     rows = join_pool(dataset, None)
-    answers = softmax(rows.logits, axis=1)
-    known = np.full(len(answers), True) if rows.known is None else rows.known
-    labels = np.eye(answers.shape[1])[rows.labels[known]]
-    answers[known] = config.soft * answers[known] + (1 - config.soft) * labels
-    classes = np.tile(np.arange(answers.shape[1]), len(answers))
-    return np.repeat(rows.features[:], answers.shape[1], axis=0), classes, answers.ravel()
+    targets = _mix_targets(config.soft, rows)
+    classes = np.tile(np.arange(targets.shape[1]), len(targets))
+    return np.repeat(np.asarray(rows.features), targets.shape[1], axis=0), classes, targets.ravel()
 
 
-def _judge(point: dict[str, float], affine: Affine, validation: Split) -> Setting:
+def _mix_targets(soft: float, rows: Split) -> Float[np.ndarray, "rows classes"]:
+    """The teacher's answers, of which a labelled text has the part `soft`, and its label the rest."""
+    targets = softmax(rows.logits, axis=1)
+    known = np.full(len(targets), True) if rows.known is None else rows.known
+    targets[known] = soft * targets[known] + (1 - soft) * np.eye(targets.shape[1])[rows.labels[known]]
+    return targets
+
+
+def _judge(config: LogisticConfig, point: dict[str, float], affine: Affine, validation: Split) -> Setting:
+    """What validation says of a fit, by the very targets that it was fitted to."""
     scores = validation.features[:] @ affine.weight + affine.bias
-    rows = np.arange(len(scores))
-    loss = -log_softmax(scores.astype(float), axis=1)[rows, validation.labels].mean()
+    soft = config.soft if isinstance(config, DistilledConfig) else 0.0
+    loss = -(_mix_targets(soft, validation) * log_softmax(scores.astype(float), axis=1)).sum(axis=1).mean()
     accuracy = np.mean(scores.argmax(axis=1) == validation.labels)
     return Setting(values=point, validation_loss=float(loss), validation_accuracy=float(accuracy))

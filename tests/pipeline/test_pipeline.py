@@ -18,8 +18,9 @@ def test_the_results_are_there(project):
         assert metrics[split]["student"]["trainable_parameters"] < 9275
     assert "emotion-tiny" in project.run("qdllm", "results")
     found = json.loads(project.run("qdllm", "results", "--json"))
-    assert [(row["task"], row["teacher"]) for row in found["students"]] == [("emotion-tiny", "llama-tiny")]
-    assert found["students"][0]["accuracy"] == pytest.approx(metrics["test"]["student"]["accuracy"])
+    (row,) = found["students"]
+    assert (row["task"], row["teacher"]["name"]) == ("emotion-tiny", "llama-tiny")
+    assert row["seeds"]["student"]["accuracy"] == pytest.approx(metrics["test"]["student"]["accuracy"])
     summary = read_pair(project.folder / "evaluations/emotion-tiny/llama-tiny/summary.json")
     answers = read_answers(project.folder / "comparisons/emotion-tiny/llama-tiny/student/answers.parquet", 2)
     selected = next(one for one in summary.seeds if one.seed == summary.selected_seed)

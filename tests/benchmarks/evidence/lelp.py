@@ -8,7 +8,6 @@ subclasses, so that the teacher's own probabilities are kept.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,10 @@ DIRECTIONS = 2  # each gives two subclasses, one for either side
 def learn_subclasses(
     dataset: Mapping[str, Split], config: StudentConfig, cache: Path, seed: int, label: str
 ) -> tuple[np.ndarray, int, dict[str, Any], int]:
-    """What train_network() returns, of a student that is trained on the soft terms over the subclasses."""
+    """What train_network() returns, of a student that learns the subclasses by the very loss of the others.
+
+    A labelled text's hard class is the likeliest subclass of its label.
+    """
     opened = open_cache(cache, {})
     rows = opened.read()
     states = opened.hidden_layer(rows, opened.manifest.identity["hidden_layers"][-1]).astype(np.float64)
@@ -39,7 +41,6 @@ def learn_subclasses(
     classes = dataset["train"].logits.shape[1]
     bases = [_find_directions(fitted[said == index]) for index in range(classes)]
     cut = {name: _cut(split, of_split[name], bases) for name, split in dataset.items()}
-    config = replace(config, loss=replace(config.loss, soft=1.0, hard=0.0))
 
     def build(setting: StudentConfig) -> Any:
         return build_model(setting, dataset["test"].features.shape[1], classes * 2 * DIRECTIONS)

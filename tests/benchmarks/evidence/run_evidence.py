@@ -70,7 +70,7 @@ def run_parts(parts: list[Part], settings: Settings, out: Path, page: Path, seco
     Returns:
         How many are still to be made.
     """
-    started, left = time.monotonic(), 0
+    started, left, made = time.monotonic(), 0, measure_run("evidence")
     rows = {task: count_rows(settings, task) for task in {part.unit.task for part in parts}}
     for number, part in enumerate(parts, 1):
         target = out / "parts" / f"{part.name}.json"
@@ -84,10 +84,10 @@ def run_parts(parts: list[Part], settings: Settings, out: Path, page: Path, seco
         folder = make_unit(part.unit, settings, out)
         if not (described := out / "units" / f"{part.unit.name}.json").exists():
             own = {"machine": describe_machine(), "seconds": round(time.monotonic() - begun, 1)}
-            write_json(described, measure_run("evidence") | describe_unit(folder) | own)
+            write_json(described, made | describe_unit(folder) | own)
         features = make_features(part.unit, part.features, settings, out)
         found = train_part(part, folder, features, settings)
-        write_json(target, found)
+        write_json(target, {"commit": made["commit"], "cpu": describe_machine()["cpu"], **found})
         write_page(out, page)
         print(f"{number} of {len(parts)}: {part.name}: {sum(found['accuracy']) / len(found['accuracy']):.4f}, "
               f"{found['seconds']} s; {time.monotonic() - started:.0f} s so far", flush=True)  # fmt: skip

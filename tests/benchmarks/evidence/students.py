@@ -10,25 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from pipeline.params import parse
+from student_jax.comparators.all_labels import reveal_labels
 from student_jax.comparators.comparator_config import FeatureConfig
 from student_jax.comparators.feature_comparators import learn_from_features
-from student_jax.config import CircuitConfig, StudentConfig
+from student_jax.config import CircuitConfig, LossConfig, StudentConfig
 from student_jax.data.dataset import Split, open_dataset
-from student_jax.data.training_rows import count_rows, join_pool
+from student_jax.data.training_rows import HIDDEN, count_rows, join_pool
 from student_jax.model import build_model, count_trainable
 from student_jax.training.losses import isolate_term
 from student_jax.training.tuning import tune
-from teacher_cache.reader import ids_to_numpy, open_cache
+from teacher_cache.reader import open_cache
 from tests.benchmarks.evidence.lelp import learn_subclasses
 from tests.benchmarks.evidence.parts import Part
 from tests.benchmarks.evidence.teacher import TEACHER, Settings
 
-STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+STRENGTHS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 CEILING_SEEDS = 3
 Dataset = Mapping[str, Split]
 
@@ -48,6 +48,7 @@ def describe_unit(folder: Path) -> dict[str, Any]:
         "labels": list(opened.manifest.labels),
         "base": {key: identity["base"].get(key) for key in ("model", "weights", "dtype", "parameters")},
         "dtype": identity["dtype"],
+        "examples": identity["examples"],
     }
 
 
@@ -60,11 +61,11 @@ def train_part(part: Part, folder: Path, features: Path, settings: Settings) -> 
     dataset, _ = open_dataset(features, folder / "cache", part.unit.task, TEACHER)
     config = parse(settings.student, StudentConfig, "student")
     if part.how == "all_labels":
-        dataset = reveal(dataset, folder / "data" / "hidden_labels.parquet")
+        dataset = reveal_labels(dataset, folder / "data" / HIDDEN, part.unit.task)
     if part.how == "distilled":
         config = replace(config, pool=part.pool)
     else:
-        config = replace(config, pool=0, loss=isolate_term("ce", config.loss))
+        config = replace(config, pool=None if part.how == "all_labels" else 0, loss=isolate_term("ce", config.loss))
     label = f"evidence: {part.name}"
     if part.model == "logistic":
         found = fit_logistic(dataset, config)
@@ -80,7 +81,7 @@ def train_part(part: Part, folder: Path, features: Path, settings: Settings) -> 
         "answers": to_digits(predicted[selected]),
         "setting": setting,
         "parameters": parameters,
-        "pool": count_rows(dataset, config.pool) - len(dataset["train"].labels),
+        "pool": count_rows(dataset, config.pool) - len(dataset["train"].labels) if part.how == "distilled" else 0,
         "seconds": round(time.perf_counter() - started, 1),
     }
 
@@ -94,7 +95,9 @@ def train_network(part: Part, dataset: Dataset, config: StudentConfig, seed: int
     if part.model == "mlp":
         names = {one.name for one in fields(FeatureConfig)} - {"engine"}
         own = FeatureConfig(**{name: getattr(config, name) for name in names})
-        learned = learn_from_features("mlp", replace(own, seeds=CEILING_SEEDS), config.circuit, dataset, seed, label)
+        learned = learn_from_features(
+            "mlp", replace(own, seeds=CEILING_SEEDS, grid={}), config.circuit, dataset, seed, label
+        )
         training, tuning, size = learned.training, learned.tuning, learned.trainable
     else:
 
@@ -111,24 +114,25 @@ def fit_logistic(dataset: Dataset, config: StudentConfig) -> Any:
     """Logistic regression on what the student learns from: labels, and the teacher's probabilities where they count.
 
     A row's target is `soft` times the teacher's and `hard` times the label's distribution, its weight their sum, as in
-    the student's loss; of the strengths the one with the smallest cross entropy of the labels on validation.
+    the student's loss; of the strengths the one with the smallest cross entropy of such targets on validation.
     """
     rows, validation, loss = join_pool(dataset, config.pool), dataset["validation"], config.loss
-    classes = rows.logits.shape[1]
     known = np.ones(len(rows.labels), bool) if rows.known is None else np.asarray(rows.known)
-    targets = loss.soft * softmax(rows.logits.astype(float), axis=1)
-    targets[known] += loss.hard * np.eye(classes)[rows.labels[known]]
+    targets = _weigh_targets(rows, known, loss)
     if not loss.soft:
         rows, targets = rows._replace(features=rows.features[known]), targets[known]
     fits = [_minimise(np.asarray(rows.features[:], np.float64), targets, strength) for strength in STRENGTHS]
-    inside = validation.features[:]
-    of_truth = [
-        -log_softmax(inside @ weight + bias, axis=1)[np.arange(len(inside)), validation.labels].mean()
-        for weight, bias in fits
-    ]
-    best = int(np.argmin(of_truth))
+    inside, wanted = validation.features[:], _weigh_targets(validation, np.ones(len(validation.labels), bool), loss)
+    losses = [-(wanted * log_softmax(inside @ weight + bias, axis=1)).sum() for weight, bias in fits]
+    best = int(np.argmin(losses))
     weight, bias = fits[best]
     return (dataset["test"].features[:] @ weight + bias)[None], 0, {"C": STRENGTHS[best]}, weight.size + bias.size
+
+
+def _weigh_targets(rows: Split, known: np.ndarray, loss: LossConfig) -> np.ndarray:
+    targets = loss.soft * softmax(rows.logits.astype(float), axis=1)
+    targets[known] += loss.hard * np.eye(targets.shape[1])[rows.labels[known]]
+    return targets
 
 
 def _minimise(features: np.ndarray, targets: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
@@ -145,21 +149,6 @@ def _minimise(features: np.ndarray, targets: np.ndarray, strength: float) -> tup
 
     found = minimize(loss, np.zeros((dimensions + 1) * classes), jac=True, method="L-BFGS-B", options={"maxiter": 500})
     return found.x[: dimensions * classes].reshape(dimensions, classes), found.x[dimensions * classes :]
-
-
-def reveal(dataset: Dataset, hidden: Path) -> dict[str, Split]:
-    """The pool with its labels, among the rows of `train`: what nothing else is shown."""
-    if "pool" not in dataset:
-        return dict(dataset)
-    table = pq.read_table(hidden)
-    ids, labels = ids_to_numpy(table["example_id"]), table["label"].to_numpy()
-    order = np.argsort(ids)
-    joined = join_pool(dataset, None)
-    unknown = ~joined.known
-    revealed = joined.labels.copy()
-    revealed[unknown] = labels[order[np.searchsorted(ids[order], joined.ids[unknown])]]
-    rest = {name: split for name, split in dataset.items() if name != "pool"}
-    return {**rest, "train": joined._replace(labels=revealed, known=None)}
 
 
 def to_digits(classes: Any) -> str:

@@ -238,5 +238,5 @@ def test_what_version_0_1_did_not_know_is_added(tmp_path):
     assert "added: student.grid.l2 [0.05]; there was none" in said
     CliRunner().invoke(profile, ["default", "--params", str(path)], catch_exceptions=False)
     project = read_project(path)
-    assert project.student.grid == {"l2": [0.02, 0.1]}
+    assert project.student.grid == {"l2": [0.02, 0.1, 0.25]}
     assert project.comparator["kl"] == {}

@@ -25,7 +25,9 @@ def test_after_an_interrupt_it_goes_on_with_what_is_not_finished(project, tmp_pa
     for name in ("features", "cache", "params.yaml"):
         (tmp_path / name).symlink_to(project.folder / name)
     monkeypatch.chdir(tmp_path)
-    undisturbed = json.loads(call("one").stdout)
+    found = call("one")
+    assert found.exit_code == 0, (found.stderr, found.exception)
+    undisturbed = json.loads(found.stdout)
 
     whole, trained = settings.train_together, []
 

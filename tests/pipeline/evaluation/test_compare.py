@@ -89,7 +89,7 @@ def test_what_reruns_a_comparator(compared):
             "textrcnn: {batch_size: 16, learning_rate: 3.0e-3",
             ["compare_texts", "report"],
         ),
-        ("encoding_scale: 0.03\n  #", "encoding_scale: 0.04\n  #", ["train_student", "evaluate", "report"]),
+        ("encoding_scale: 0.03\n  pool", "encoding_scale: 0.04\n  pool", ["train_student", "evaluate", "report"]),
         ("{qubits: 11", "{qubits: 10", ["train_student", "evaluate", "compare", "report"]),
     ):
         compared.edit(old, new)
