@@ -6,8 +6,8 @@ Imports: no torch, no jax.
 
 import json
 import re
-import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -81,13 +81,12 @@ def import_cache(
     require_free(out, again)
     name, mapped = parse(teacher, Name, "--teacher", Path(table)), dict(map(split_pair, classes))
     base = parse({"kind": "file", "path": table, "classes": mapped, **said}, FileBase, "base", Path(table))
-    work = out.parent / f"{out.name}.importing"
-    try:
-        made = make_cache(base, name, data, like, rows_per_part, work, out)
-    except UserError as error:
-        raise UserError(KEY.sub(lambda found: f"--{found[1].replace('_', '-')}", str(error))) from None
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f"{out.name}.", dir=out.parent) as work:
+        try:
+            made = make_cache(base, name, data, like, rows_per_part, Path(work), out)
+        except UserError as error:
+            raise UserError(KEY.sub(lambda found: f"--{found[1].replace('_', '-')}", str(error))) from None
     shown = {"rows": made.rows, "left_out": len(made.left_out), **made.identity["import"], "quality": made.quality}
     if as_json:
         click.echo(json.dumps({**shown, "fingerprint": made.fingerprint}))

@@ -68,7 +68,9 @@ def describe_losses(card: Mapping[str, Any]) -> list[str]:
     Args:
         card: as make_card makes it.
     """
-    name, read = card["task"], card["rows_read"]
+    name, read, pool = card["task"], card["rows_read"], card.get("pool", {"texts": 0, "hidden_labels": 0})
+    # A pool is never balanced, and hides no loss by its size.
+    whole = {"balance": read - pool["texts"] + pool["hidden_labels"]}
     advice = {
         "balance": f"to the size of the smallest class; task.{name}.balance: false keeps them",
         "unlabelled": "they are to be validated or tested on, and have no label",
@@ -79,9 +81,10 @@ def describe_losses(card: Mapping[str, Any]) -> list[str]:
         "too_long": "prepare.max_characters is the limit",
     }
     lines = [
-        f"task {name}: {count} of {read} rows dropped, {reason}" + (f": {advice[reason]}" if reason in advice else "")
+        f"task {name}: {count} of {whole.get(reason, read)} rows dropped, {reason}"
+        + (f": {advice[reason]}" if reason in advice else "")
         for reason, count in card["drops"].items()
-        if reason not in ("limit", "beyond_labelled") and count > read * LOUD
+        if reason not in ("limit", "beyond_labelled") and count > whole.get(reason, read) * LOUD
     ]
     for label in next(iter(card["splits"].values())):
         counts = {split: found[label] for split, found in card["splits"].items()}

@@ -1,6 +1,6 @@
 """What stands in a source's label column -> the class that a person calls so in params.yaml.
 
-In: a task's labels and values.  Out: LabelNames, UNLABELLED, LEFT_OUT.  Imports: the standard library.
+In: a task's labels and values.  Out: LabelNames, UNLABELLED, LEFT_OUT, name_group().  Imports: the standard library.
 
 Spellings of one thing are one: composed or decomposed accents, blanks around, True and true, 0 and 0.0 and 01, a list
 of one. A spelling that params.yaml has letter by letter goes before all others.
@@ -92,6 +92,16 @@ def _read_list(text: str) -> Any:
                 continue
             return found["choices"] if isinstance(found, dict) else found
     return text
+
+
+def name_group(value: Any) -> str | None:
+    """The group of a row whose cell holds `value`, spelled as labels are; None of an empty one, which is alone.
+
+    What two files hold as 7, 7.0 and "7" is one customer.
+    """
+    if value is None or value != value:
+        return None
+    return _fold(normalise_label(str(value))) or None
 
 
 def _fold(key: str) -> str:

@@ -15,7 +15,7 @@ from pipeline.corpus.clean import Text
 from pipeline.corpus.file_source import read_file_rows
 from pipeline.corpus.generated import emotion, hiding, thematic
 from pipeline.corpus.hub_source import read_hub_rows
-from pipeline.corpus.label_names import LEFT_OUT, UNLABELLED, LabelNames
+from pipeline.corpus.label_names import LEFT_OUT, UNLABELLED, LabelNames, name_group
 from pipeline.corpus.row import Columns, Row, quote
 from pipeline.corpus.task_config import FileSource, GeneratedSource, HubSource, TaskConfig
 from teacher_cache.errors import UserError
@@ -125,7 +125,7 @@ def _name_rows(
         if split == UNLABELLED:
             raise UserError(f"{row.place}: split must be one of {', '.join(SPLITS)}, got {quote(row.split)}")
         label = NO_LABEL if split in (POOL, LEFT_OUT) else labels.find(row.place, row.label)
-        group = None if row.group is None or not str(row.group).strip() else str(row.group).strip()
+        group = name_group(row.group)
         if LEFT_OUT in (label, split):
             drops["left_out"] += 1
         elif label == NO_LABEL or (label == UNLABELLED and split in (None, TRAIN)):

@@ -54,6 +54,7 @@ def require_runnable() -> None:
     read_project()
     params = read_yaml(PARAMS)
     _require_parts(params)
+    _require_known_labels(params)
     require_protected(params)
     for line in find_aliases(PARAMS.read_text(encoding="utf-8")):
         LOG.warning(
@@ -72,6 +73,16 @@ def _require_parts(params: Mapping[str, Any]) -> None:
                     f"{PARAMS}: teacher.{name} must have {part}, got {', '.join(params['teacher'][name])}; "
                     f"`{part}: {{}}` leaves all of it as it is by default"
                 )
+
+
+def _require_known_labels(params: Mapping[str, Any]) -> None:
+    """Refuse `all_labels` of a task whose pool nobody has labelled: its stage does, when the teachers have run."""
+    for name in params["tasks"] if "all_labels" in params["comparators"] else ():
+        task = params["task"][name]
+        if task.get("pool") and not task.get("labelled"):
+            raise UserError(
+                f"{PARAMS}: comparators must leave out all_labels, as nobody knows the labels of task.{name}.pool"
+            )
 
 
 def find_aliases(text: str) -> list[int]:

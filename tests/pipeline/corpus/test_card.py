@@ -45,3 +45,6 @@ def test_what_is_lost_unasked_is_said_with_what_to_do():
     ]
     quiet = {split: {"ok": 60, "lost": 60} for split in splits}
     assert describe_losses({"task": "parcels", "rows_read": 503, "drops": {"balance": 50}, "splits": quiet}) == []
+    pooled = {"task": "parcels", "rows_read": 6000, "pool": {"texts": 5000, "hidden_labels": 0}, "splits": quiet}
+    (line,) = describe_losses({**pooled, "drops": {"balance": 400}})  # of 1,000 with a label
+    assert line.startswith("task parcels: 400 of 1000 rows dropped, balance:")

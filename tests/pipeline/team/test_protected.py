@@ -52,6 +52,22 @@ def test_a_teacher_without_a_part_is_refused_before_anything_runs(root):
         require_runnable()
 
 
+def test_all_labels_that_nobody_knows_are_refused_before_anything_runs(root):
+    text = (root / "params.yaml").read_text()
+    put(root / "raw/pool.csv")
+    place = "  emotion-tiny:\n"
+    pooled = text.replace(place, place + "    pool: {kind: file, path: raw/pool.csv}\n")
+    (root / "params.yaml").write_text(pooled)
+    with pytest.raises(
+        UserError, match=r"must leave out all_labels, as nobody knows the labels of task\.emotion-tiny\.pool"
+    ):
+        require_runnable()
+    (root / "params.yaml").write_text(pooled.replace("all_labels, ", "", 1))
+    require_runnable()
+    (root / "params.yaml").write_text(pooled.replace(place, place + "    labelled: 200\n", 1))
+    require_runnable()
+
+
 def put(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("text,label\n")
