@@ -62,7 +62,11 @@ def _head(units: Found, parts: Found, settings: dict[str, Any]) -> list[str]:
     return [
         "# What a teacher is worth",
         "",
-        "Written by `make evidence` from what it measured; not by hand. In a cell test texts choose nothing: setting,",
+        "```sh",
+        "make evidence DATA=FOLDER LLM=FOLDER    # goes on where it was stopped",
+        "```",
+        "",
+        "Written by that command from what it measured; not by hand. In a cell test texts choose nothing: setting,",
         "epoch and seed are those of validation, a quarter of the labels. The teacher's learning rate, the students'",
         "loss, steps and grid were found before on texts of the same files, in part by accuracy on test texts.",
         "",
