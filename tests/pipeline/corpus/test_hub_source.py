@@ -12,26 +12,6 @@ from teacher_cache.errors import UserError
 REVISION = "0" * 40
 
 
-@pytest.fixture
-def dataset(tmp_path, monkeypatch):
-    datasets = pytest.importorskip("datasets", reason="the extra `teacher` is not installed")
-    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
-    features = datasets.Features(
-        {
-            "text": datasets.Value("string"),
-            "label": datasets.ClassLabel(names=["neg", "pos"]),
-            "n": datasets.Value("int8"),
-        }
-    )
-    (tmp_path / "toy").mkdir()
-    for split, labels in (("train", [0, 1, 1]), ("test", [1, 0, -1])):
-        rows = {"text": ["a", None, "c"], "label": labels, "n": [1, 2, 3]}
-        datasets.Dataset.from_dict(rows, features=features).to_parquet(tmp_path / "toy" / f"{split}.parquet")
-    return str(tmp_path / "toy")
-
-
 def read(**fields):
     source = HubSource(kind="hub", revision=REVISION, **fields)
     return list(read_hub_rows(source, Columns(source.text, source.label)))

@@ -9,7 +9,7 @@ import pytest
 from pipeline.corpus.examples import build_examples
 from pipeline.corpus.task_config import FileSource, GeneratedSource, GivenSplit, HubSource, PrepareConfig, TaskConfig
 from teacher_cache.errors import UserError
-from tests.pipeline.corpus.test_hub_source import REVISION, dataset  # noqa: F401  a fixture
+from tests.pipeline.corpus.test_hub_source import REVISION
 
 LABELS = ["neg", "pos"]
 
@@ -147,7 +147,7 @@ def test_validation_is_cut_from_train_where_it_has_no_file(tmp_path):
     assert found.card["source"]["validation"] == "drawn from train"
 
 
-def test_a_datasets_own_splits(dataset, tmp_path):  # noqa: F811
+def test_a_datasets_own_splits(dataset, tmp_path):
     """Its test split is the pool here; the class -1 of its third row is no matter then."""
     write(tmp_path / "pool.jsonl", [])
     for name, labels in (("train", [0, 1] * 6), ("test", [1, 0, -1])):
