@@ -22,7 +22,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from safetensors import SafetensorError
 
 from student_jax.config import StudentConfig
-from student_jax.data.features import link_embedder
+from student_jax.data.embedder import link_embedder
 from student_jax.model import Parameters, initialise_parameters, name_arrays
 from student_jax.training.best_epochs import EpochResult, Training
 from student_jax.tunable import Tuning

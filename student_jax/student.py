@@ -14,7 +14,7 @@ from scipy.special import softmax
 
 from student_jax.checkpoint import Checkpoint, load_checkpoint
 from student_jax.config import EngineName
-from student_jax.data.features import Embedder, identify_embedder, load_embedder
+from student_jax.data.embedder import Embedder, identify_embedder, load_embedder
 from student_jax.model import build_model, build_scorer
 from teacher_cache.errors import UserError
 

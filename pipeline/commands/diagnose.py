@@ -104,7 +104,7 @@ def read_test(checkpoint: "Checkpoint", student: Path, features: Path | None, ca
     """
     from pipeline.evaluation.pair_summary import require_cache
     from student_jax.data.dataset import open_dataset
-    from student_jax.data.features import identify_embedder
+    from student_jax.data.embedder import identify_embedder
 
     task, teacher = (checkpoint.description.origin.get(key, "") for key in ("task", "teacher"))
     features = features or Path("features", task)

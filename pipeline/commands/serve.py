@@ -47,7 +47,7 @@ def serve(student: Path, circuit: Path | None, host: str, port: int, compiled: P
     except ModuleNotFoundError as error:
         raise UserError(f"qdllm serve needs {error.name}: pip install --editable '.[serve]'") from None
     from pipeline.service.limits import Limits
-    from student_jax.data.features import read_config
+    from student_jax.data.embedder import read_config
 
     signal.signal(signal.SIGTERM, server.stop_early)
     read_config(student)  # a wrong folder is refused before anything is compiled

@@ -16,7 +16,7 @@ from scipy.special import softmax
 from pipeline.evaluation.scoring import Predictions
 from pipeline.evaluation.summary import TrainedOn
 from student_jax.data.dataset import EVALUATED, Split
-from student_jax.data.features import DESCRIPTION as EMBEDDER
+from student_jax.data.embedder import DESCRIPTION as EMBEDDER
 from student_jax.data.training_rows import POOL, limit_pool
 from student_jax.model import Score
 from teacher_cache.schema import NO_LABEL

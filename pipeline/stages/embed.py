@@ -16,7 +16,8 @@ from pipeline.encoder import find_encoder
 from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block
 from student_jax.config import EmbedConfig
-from student_jax.data.features import fit_embedder, take_vectors, write_features
+from student_jax.data.embedder import fit_embedder, take_vectors
+from student_jax.data.features import write_features
 from student_jax.data.training_rows import HIDDEN
 from teacher_cache.manifest import fingerprint_examples
 from teacher_cache.publish import publish_folder

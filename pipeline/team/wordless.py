@@ -13,7 +13,7 @@ from dvc.output import Output
 from dvc.repo import Repo
 
 from pipeline.team.remote import NAME, WITHOUT_TEXTS
-from student_jax.data.features import DESCRIPTION, read_config
+from student_jax.data.embedder import DESCRIPTION, read_config
 from teacher_cache.errors import UserError
 
 REMEDIES = {

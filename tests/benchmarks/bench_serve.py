@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from pipeline.corpus.generated import emotion
 from student_jax.checkpoint import Checkpoint, Description, save_checkpoint
 from student_jax.config import EmbedConfig, StudentConfig
-from student_jax.data.features import fit_embedder, identify_embedder
+from student_jax.data.embedder import fit_embedder, identify_embedder
 from student_jax.model import build_model
 from tests.benchmarks.bench_student import describe_machine
 

@@ -14,7 +14,7 @@ from student_jax.circuit.reupload import Angles
 from student_jax.comparators.controls import build_control
 from student_jax.config import CircuitConfig, EmbedConfig, StudentConfig
 from student_jax.data.dataset import Split
-from student_jax.data.features import fit_embedder
+from student_jax.data.embedder import fit_embedder
 from student_jax.diagnosis.gradients import measure_gradient_variance
 from student_jax.diagnosis.live_parameters import count_angles, count_parameters
 from student_jax.diagnosis.robustness import measure_robustness

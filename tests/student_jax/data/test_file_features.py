@@ -12,7 +12,7 @@ from student_jax.checkpoint import save_student
 from student_jax.config import CircuitConfig, EmbedConfig, StudentConfig
 from student_jax.data import file_features as file_features_module
 from student_jax.data.dataset import Split
-from student_jax.data.features import load_embedder, take_vectors
+from student_jax.data.embedder import load_embedder, take_vectors
 from student_jax.data.file_features import open_vectors
 from student_jax.model import build_model
 from student_jax.student import Student

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from student_jax.config import EmbedConfig
-from student_jax.data.features import fit_embedder, load_embedder
+from student_jax.data.embedder import fit_embedder, load_embedder
 from student_jax.data.hashed_terms import HashedTerms, hash_term
 from teacher_cache.errors import UserError
 from teacher_cache.sealed import read_sealed, write_sealed

@@ -13,7 +13,7 @@ from student_jax.circuit.layers import Angles
 from student_jax.comparators.controls import build_control
 from student_jax.config import CircuitConfig, EmbedConfig, StudentConfig
 from student_jax.data.dataset import Split
-from student_jax.data.features import fit_embedder
+from student_jax.data.embedder import fit_embedder
 from student_jax.diagnosis.live_parameters import count_parameters
 from student_jax.engines import build_engine
 from student_jax.export.drawing import render_text

@@ -6,7 +6,7 @@ import torch
 from transformers import BertConfig, BertModel
 
 from student_jax.config import EmbedConfig
-from student_jax.data.features import fit_embedder, load_embedder
+from student_jax.data.embedder import fit_embedder, load_embedder
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.base.local_model import train_tokenizer
 from teacher_cache.teacher.capture.frozen_encoder import load_encoder
