@@ -7,9 +7,9 @@ in ascending order.  With `triple` rotations every RY and RZ is three in a row.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from student_jax.circuit.notation import INPUT, Gate, Parameter, neighbours
 from student_jax.config import CircuitConfig
@@ -18,9 +18,9 @@ from student_jax.config import CircuitConfig
 class Angles(NamedTuple):
     """The trainable angles of all layers, in radians; `repeats` is 3 for `triple` and 1 for `tied` rotations."""
 
-    ry: Float[Array, "layers qubits repeats"]
-    rzz: Float[Array, "layers pairs"]
-    rz: Float[Array, "layers qubits repeats"]
+    ry: Float[Any, "layers qubits repeats"]
+    rzz: Float[Any, "layers pairs"]
+    rz: Float[Any, "layers qubits repeats"]
 
 
 def angle_shapes(circuit: CircuitConfig) -> dict[str, tuple[int, ...]]:

@@ -1,7 +1,7 @@
 """Which gates can change a measured expectation value at all.
 
 In: CircuitConfig, number of classes.  Out: LightCone, find_live_gates(), find_light_cone(), mask_angles().
-Imports: jax, numpy.
+Imports: numpy; jax where angles are masked.
 
 Read backwards in time from the measurement, as operators move (Heisenberg's picture), keeping only two sets of qubits:
 where the operators can have an X or Y factor (`x`), and where they can have a Z or Y factor (`z`).
@@ -17,8 +17,6 @@ sets are upper bounds of what acts: a gate outside them has exactly zero gradien
 
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool
 
@@ -72,4 +70,7 @@ def find_light_cone(circuit: CircuitConfig, classes: int) -> LightCone:
 
 def mask_angles(cone: LightCone, angles: Any) -> Any:
     """`angles` with the dead ones replaced by zero, so that their gradients are exactly zero, too."""
+    import jax  # who only asks what is alive need not have it
+    import jax.numpy as jnp
+
     return jax.tree.map(lambda live, angle: jnp.where(live, angle, jnp.zeros_like(angle)), cone.angles, angles)

@@ -10,9 +10,9 @@ Source: Perez-Salinas et al. 2020, arXiv:1907.02085; the degree: Schuld, Sweke a
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from student_jax.circuit.notation import INPUT, Gate, Parameter, neighbours
 from student_jax.config import CircuitConfig
@@ -21,8 +21,8 @@ from student_jax.config import CircuitConfig
 class Angles(NamedTuple):
     """The trainable angles of all layers, in radians; `repeats` is 3 for `triple` and 1 for `tied` rotations."""
 
-    rz: Float[Array, "layers qubits repeats"]
-    ry: Float[Array, "layers qubits repeats"]
+    rz: Float[Any, "layers qubits repeats"]
+    ry: Float[Any, "layers qubits repeats"]
 
 
 def angle_shapes(circuit: CircuitConfig) -> dict[str, tuple[int, ...]]:
