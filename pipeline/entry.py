@@ -1,7 +1,7 @@
 """How every command and stage starts and ends: one-line errors, exit codes, a record of time and memory.
 
 In: a click command.  Out: run(), require(), PATH, USER_ERRORS, write_record(), measure_run(), is_main_process().
-Imports: click, psutil, safetensors; no torch, no jax.
+Imports: click, safetensors, psutil for a record; no torch, no jax.
 """
 
 import logging
@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
-import psutil
 from safetensors import SafetensorError
 
 from pipeline.lockfile import keep_copy
@@ -45,7 +44,7 @@ PATIENCE_SECONDS = 3.0
 # 40 MB for nothing that these do.
 WITHOUT_PANDAS = {
     *("train_student", "evaluate", "compare", "compare_texts", "report"),
-    *("student", "results", "predict", "serve"),
+    *("student", "results"),
 }
 
 _CODE = ("pipeline", "student_jax", "teacher_cache", "dvc.yaml")
@@ -180,6 +179,8 @@ def measure_run(stage: str, **names: str) -> dict[str, Any]:
         stage: the stage's name.
         **names: the stage's task and teacher, where it has them.
     """
+    import psutil  # who classifies a text needs no record
+
     started = psutil.Process().create_time()
     return {
         "stage": stage,

@@ -1,20 +1,17 @@
 """A trained student on disk: student.safetensors holds every seed's parameters, student.json all else.
 
 In: a Training or a Checkpoint, and a folder.
-Out: Checkpoint, save_student(), save_checkpoint(), load_checkpoint(), write_curves(), read_curves().
-Imports: jax, pydantic, safetensors.
+Out: Checkpoint, save_student(), save_checkpoint(), load_checkpoint().
+Imports: NumPy, pydantic, safetensors; never jax.
 """
 
-import csv
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import jax
 import numpy as np
 import safetensors.numpy
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -23,15 +20,18 @@ from safetensors import SafetensorError
 
 from student_jax.config import StudentConfig
 from student_jax.data.embedder import link_embedder
-from student_jax.model import Parameters, initialise_parameters, name_arrays
-from student_jax.training.best_epochs import EpochResult, Training
+from student_jax.parameters import Parameters, arrange_parameters, list_shapes, name_parameters
+from student_jax.training.curves import CURVES, write_curves
 from student_jax.tunable import Tuning
 from teacher_cache.errors import UserError
 from teacher_cache.publish import publish_file
 from teacher_cache.sealed import read_sealed, write_sealed
 
+if TYPE_CHECKING:  # jax takes seconds to import
+    from student_jax.training.best_epochs import Training
+
 FORMAT = 1
-TENSORS, DESCRIPTION, CURVES = "student.safetensors", "student.json", "curves.csv"
+TENSORS, DESCRIPTION = "student.safetensors", "student.json"
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -69,12 +69,13 @@ class Checkpoint:
     def selected_parameters(self) -> Parameters:
         """The best seed's parameters, the leading axis kept with length 1."""
         chosen = self.description.selected
-        return jax.tree.map(lambda array: array[chosen : chosen + 1], self.parameters)
+        arrays = {name: array[chosen : chosen + 1] for name, array in name_parameters(self.parameters).items()}
+        return arrange_parameters(self.description.config, arrays)
 
 
 def save_student(
     folder: Path,
-    training: Training,
+    training: "Training",
     config: StudentConfig,
     labels: Sequence[str],
     embedder: Path,
@@ -110,7 +111,7 @@ def save_student(
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     """Publish student.safetensors, then student.json, in `folder`."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in name_arrays(checkpoint.parameters).items()}
+    arrays = {name: np.ascontiguousarray(array) for name, array in name_parameters(checkpoint.parameters).items()}
     data = safetensors.numpy.save(arrays)
     with publish_file(folder / TENSORS) as temporary:
         temporary.write_bytes(data)
@@ -146,21 +147,6 @@ def load_checkpoint(folder: Path, circuit: Path | None = None) -> Checkpoint:
     except (OSError, ValueError, KeyError, SafetensorError) as error:  # KeyError: a type that NumPy does not have
         raise UserError(f"{path} cannot be read as safetensors: {error}; retrain or pull it") from None
     return Checkpoint(description, _arrange(arrays, description, path))
-
-
-def write_curves(path: Path, curves: Sequence[EpochResult]) -> None:
-    """Publish the curves as CSV, one line per seed and epoch."""
-    with publish_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(EpochResult._fields)
-        writer.writerows(curves)
-
-
-def read_curves(path: Path) -> list[EpochResult]:
-    """The curves that `write_curves` wrote."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    return [EpochResult(int(row[0]), int(row[1]), *map(float, row[2:])) for row in rows[1:]]
 
 
 def _read_description(path: Path) -> tuple[Description, str]:
@@ -201,25 +187,15 @@ def _name_circuit(config: StudentConfig, folder: Path, circuit: Path | None) -> 
 
 def _arrange(arrays: Mapping[str, np.ndarray], description: Description, path: Path) -> Parameters:
     """`arrays` as Parameters, refused unless names, shapes and types are those of the described student."""
-    config, circuit = description.config, description.config.circuit
-    held = sum(array.size for array in arrays.values())
-    if circuit.file is None:
-        size = max(description.dimensions, circuit.layers) * circuit.qubits
-    else:
-        size = description.dimensions * circuit.qubits + sum(math.prod(shape) for shape in circuit.arrays.values())
-    if size > held:  # before as much is allocated
-        raise UserError(f"{path} must hold at least {size} numbers for {DESCRIPTION}, got {held}; retrain or pull both")
-    # Scales do not change shapes, and extreme ones cannot be drawn with.
-    plain = StudentConfig(circuit=circuit, precision=config.precision)
-    draw = initialise_parameters(plain, description.dimensions, len(description.labels), np.random.default_rng(0))
-    expected = {name: (len(description.seeds), *array.shape) for name, array in name_arrays(draw).items()}
-    if set(arrays) != set(expected):
-        raise UserError(f"{path}: tensors must be {sorted(expected)}, got {sorted(arrays)}")
-    for name, shape in expected.items():
+    config, seeds = description.config, len(description.seeds)
+    shapes = list_shapes(config, description.dimensions, len(description.labels))
+    if set(arrays) != set(shapes):
+        raise UserError(f"{path}: tensors must be {sorted(shapes)}, got {sorted(arrays)}")
+    for name, shape in shapes.items():
         array = arrays[name]
-        if array.shape != shape or array.dtype != np.dtype(config.precision):
-            raise UserError(f"{path}: {name} must be {config.precision} {shape}, got {array.dtype} {array.shape}")
+        if array.shape != (seeds, *shape) or array.dtype != np.dtype(config.precision):
+            expected = f"{config.precision} {(seeds, *shape)}"
+            raise UserError(f"{path}: {name} must be {expected}, got {array.dtype} {array.shape}")
         if not np.isfinite(array).all():
             raise UserError(f"{path}: {name} must be finite, got NaN or infinity")
-    values: list[Any] = [arrays[name] for name in expected]
-    return jax.tree.unflatten(jax.tree.structure(draw), values)
+    return arrange_parameters(config, arrays)

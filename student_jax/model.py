@@ -1,6 +1,6 @@
 """The quantum student: features -> angles of the encoding -> expectation values -> scores.
 
-In: StudentConfig, numbers of features and classes.  Out: Model, Parameters, Score, build_model(),
+In: StudentConfig, numbers of features and classes.  Out: Model, Score, build_model(),
 resolve_engine(), build_scorer(), time_scoring(), convert_floats(), count_trainable().
 Imports: jax, numpy.
 """
@@ -18,12 +18,13 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int
 
-from student_jax.circuit.gates import count_outputs, fill_angles, repeated_arrays, sum_rotations
+from student_jax.circuit.gates import repeated_arrays
 from student_jax.config import EngineName, StudentConfig
 from student_jax.data.dataset import Split
 from student_jax.data.stored import StoredValues
 from student_jax.devices import ROWS, SCORING_COPIES, map_students, require_memory, share_rows
 from student_jax.engines import Engine, build_engine, choose_engine
+from student_jax.parameters import Affine, Parameters, initialise_parameters
 
 # (parameters of all seeds, features (rows, dimensions)) -> scores (seeds, rows, classes)
 Score: TypeAlias = Callable[[Any, np.ndarray | StoredValues], np.ndarray]
@@ -31,24 +32,6 @@ Score: TypeAlias = Callable[[Any, np.ndarray | StoredValues], np.ndarray]
 # What is simulated at once where no gradient is wanted: at most 2^19 amplitudes, 4 MiB in complex64, of a student.
 MAX_AMPLITUDES_LOG2 = 19
 MAX_BATCH = 1024
-
-
-class Affine(NamedTuple):
-    """x -> x @ weight + bias, in arrays of NumPy or JAX."""
-
-    weight: Float[Any, "inputs outputs"]
-    bias: Float[Any, " outputs"]
-
-
-class Parameters(NamedTuple):
-    """All trainable parameters of a quantum student; `readout` is None where <Z> is the score itself.
-
-    `angles` are the ansatz's Angles, or a dict of arrays for a circuit of the user's own.
-    """
-
-    encoding: Affine
-    angles: Any
-    readout: Affine | None
 
 
 class Model(NamedTuple):
@@ -114,36 +97,6 @@ def assemble_model(engine: Engine, config: StudentConfig, dimensions: int, class
         amplitudes=1 << config.circuit.qubits,
         side_by_side=not config.engine.startswith("lightning"),
     )
-
-
-def initialise_parameters(
-    config: StudentConfig, dimensions: int, classes: int, generator: np.random.Generator
-) -> Parameters:
-    """Draw a student's parameters.
-
-    w is normal with standard deviation encoding_scale / sqrt(dimensions): features of mean square 1 then give z the
-    standard deviation encoding_scale. The angles are uniform within +-angle_scale, the readout's weights normal with
-    standard deviation 1 / sqrt(qubits); biases are 0.
-    """
-    circuit, dtype = config.circuit, np.dtype(config.precision)
-
-    def draw(shape: tuple[int, ...]) -> np.ndarray:
-        return generator.uniform(-config.angle_scale, config.angle_scale, shape).astype(dtype)
-
-    encoding = draw_affine(dimensions, circuit.qubits, config.encoding_scale, dtype, generator)
-    # A tied angle is the sum of three drawn ones, so that both forms start as the same circuit.
-    angles = fill_angles(replace(circuit, rotations="triple"), draw)
-    if circuit.rotations == "tied":
-        angles = sum_rotations(circuit, angles)
-    if circuit.readout == "first":
-        return Parameters(encoding, angles, None)
-    return Parameters(encoding, angles, draw_affine(count_outputs(circuit, classes), classes, 1.0, dtype, generator))
-
-
-def draw_affine(inputs: int, outputs: int, scale: float, dtype: np.dtype, generator: np.random.Generator) -> Affine:
-    """Normal weights with standard deviation scale / sqrt(inputs), bias 0."""
-    weight = generator.normal(0, scale / inputs**0.5, (inputs, outputs))
-    return Affine(weight.astype(dtype), np.zeros(outputs, dtype))
 
 
 def apply_affine(affine: Affine, inputs: Float[Array, "rows inputs"]) -> Float[Array, "rows outputs"]:

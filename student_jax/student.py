@@ -1,6 +1,7 @@
 """A trained student at work: texts -> labels and probabilities, from one folder, without torch.
 
-In: the folder of a student.  Out: Student, Prediction.  Imports: jax, numpy, what the features' kind needs.
+In: the folder of a student.  Out: Student, Prediction.
+Imports: NumPy, what the features' kind needs; jax where the engine is one of its own.
 """
 
 import os
@@ -10,12 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.special import softmax
 
 from student_jax.checkpoint import Checkpoint, load_checkpoint
 from student_jax.config import EngineName
 from student_jax.data.embedder import Embedder, identify_embedder, load_embedder
-from student_jax.model import build_model, build_scorer
 from teacher_cache.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,6 +68,8 @@ class Student:
             raise UserError(
                 f"{folder}: embedder must have {description.dimensions} dimensions, got {embedder.dimensions}"
             )
+        from student_jax.model import build_model, build_scorer  # jax takes seconds to import
+
         config = replace(description.config, engine=engine or description.config.engine)
         model = build_model(config, description.dimensions, len(description.labels))
         return cls(checkpoint, embedder, build_scorer(model, config.precision))
@@ -125,5 +126,11 @@ class Student:
                 "load it in the fork, or start workers with multiprocessing's spawn"
             )
         scores = self.score(self.checkpoint.selected_parameters, features)[0]
-        probabilities = softmax(scores, axis=1).astype(np.float32)
+        probabilities = softmax(scores).astype(np.float32)
         return Prediction([self.labels[k] for k in probabilities.argmax(axis=1)], probabilities)
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """The probabilities (rows, classes) of scores (rows, classes)."""
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)

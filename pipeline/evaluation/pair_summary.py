@@ -15,10 +15,11 @@ import numpy as np
 from pipeline.evaluation.predictions import count_training, predict_splits, read_embedder, sees_labels
 from pipeline.evaluation.scoring import average_scores, count_sides, score_seeds, score_teacher
 from pipeline.evaluation.summary import Epoch, PairSummary, StudentParameters
-from student_jax.checkpoint import CURVES, Checkpoint, read_curves
+from student_jax.checkpoint import Checkpoint
 from student_jax.data.dataset import Split
 from student_jax.diagnosis.live_parameters import count_parameters
 from student_jax.model import build_model, build_scorer, count_trainable, time_scoring
+from student_jax.training.curves import CURVES, read_curves
 from student_jax.tunable import Setting, Tuning
 from teacher_cache.errors import UserError
 from teacher_cache.manifest import Manifest

@@ -16,9 +16,10 @@ from pipeline.encoder import find_encoder
 from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block
 from student_jax.config import EmbedConfig
-from student_jax.data.embedder import fit_embedder, take_vectors
+from student_jax.data.embedder import fit_embedder
 from student_jax.data.features import write_features
 from student_jax.data.training_rows import HIDDEN
+from student_jax.data.vector_file import take_vectors
 from teacher_cache.manifest import fingerprint_examples
 from teacher_cache.publish import publish_folder
 

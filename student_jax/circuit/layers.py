@@ -1,26 +1,27 @@
 """The ansatz `layers`, the paper's: one encoding, then equal layers (equations 15 to 23, read as products).
 
-In: CircuitConfig.  Out: Angles, angle_shapes(), write_gates().  Imports: jaxtyping.
+In: CircuitConfig.  Out: Angles, angle_shapes(), write_gates().  Imports: the standard library.
 
 RX(z_i) on every qubit; then p layers, each: RY on every qubit, RZZ on neighbours, RZ on every qubit, CNOT on neighbours
 in ascending order.  With `triple` rotations every RY and RZ is three in a row.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
-
-from jaxtyping import Float
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from student_jax.circuit.notation import INPUT, Gate, Parameter, neighbours
 from student_jax.config import CircuitConfig
+
+if TYPE_CHECKING:  # takes longer to import than a text to classify
+    from jaxtyping import Float
 
 
 class Angles(NamedTuple):
     """The trainable angles of all layers, in radians; `repeats` is 3 for `triple` and 1 for `tied` rotations."""
 
-    ry: Float[Any, "layers qubits repeats"]
-    rzz: Float[Any, "layers pairs"]
-    rz: Float[Any, "layers qubits repeats"]
+    ry: "Float[Any, 'layers qubits repeats']"
+    rzz: "Float[Any, 'layers pairs']"
+    rz: "Float[Any, 'layers qubits repeats']"
 
 
 def angle_shapes(circuit: CircuitConfig) -> dict[str, tuple[int, ...]]:

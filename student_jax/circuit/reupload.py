@@ -1,6 +1,6 @@
 """The ansatz `reupload`: the encoding again before every layer, so that outputs are polynomials of degree p in a text.
 
-In: CircuitConfig.  Out: Angles, angle_shapes(), write_gates().  Imports: jaxtyping.
+In: CircuitConfig.  Out: Angles, angle_shapes(), write_gates().  Imports: the standard library.
 
 p layers, each: RX(z_i), RZ and RY on every qubit, then CNOT on neighbours in ascending order.  The RX of a layer and
 the RZ and RY after it turn a qubit about three axes, whatever comes before; no rotation commutes with the measurement.
@@ -10,19 +10,20 @@ Source: Perez-Salinas et al. 2020, arXiv:1907.02085; the degree: Schuld, Sweke a
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
-
-from jaxtyping import Float
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from student_jax.circuit.notation import INPUT, Gate, Parameter, neighbours
 from student_jax.config import CircuitConfig
+
+if TYPE_CHECKING:  # takes longer to import than a text to classify
+    from jaxtyping import Float
 
 
 class Angles(NamedTuple):
     """The trainable angles of all layers, in radians; `repeats` is 3 for `triple` and 1 for `tied` rotations."""
 
-    rz: Float[Any, "layers qubits repeats"]
-    ry: Float[Any, "layers qubits repeats"]
+    rz: "Float[Any, 'layers qubits repeats']"
+    ry: "Float[Any, 'layers qubits repeats']"
 
 
 def angle_shapes(circuit: CircuitConfig) -> dict[str, tuple[int, ...]]:

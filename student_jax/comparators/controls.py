@@ -12,7 +12,8 @@ from jaxtyping import Array, Float
 from student_jax.circuit.gates import angle_shapes, list_gates
 from student_jax.config import StudentConfig
 from student_jax.engines.separate import build_separate
-from student_jax.model import Affine, Model, apply_affine, assemble_model, build_model, count_trainable, draw_affine
+from student_jax.model import Model, apply_affine, assemble_model, build_model, count_trainable
+from student_jax.parameters import Affine, draw_affine
 from teacher_cache.errors import UserError
 
 CONTROLS = ("linear", "mlp", "no_entanglement", "frozen_circuit")

@@ -16,7 +16,7 @@ from student_jax.comparators.comparator_config import DistilledConfig, LogisticC
 from student_jax.data.dataset import Split
 from student_jax.data.stored import StoredValues
 from student_jax.data.training_rows import join_pool
-from student_jax.model import Affine
+from student_jax.parameters import Affine
 from student_jax.training.best_epochs import Training
 from student_jax.training.tuning import choose_setting
 from student_jax.tunable import Setting, Tuning, list_points, set_values

@@ -1,21 +1,20 @@
 """Text -> frozen features: fitted once on the training split and the pool, applied anywhere.
 
 In: EmbedConfig and texts, or the folder of a saved embedder.
-Out: Embedder, fit_embedder(), take_vectors(), load_embedder(), read_config(), link_embedder(), identify_embedder().
-Imports: NumPy, pyarrow, pydantic, safetensors, and what the kind of features needs; never jax.
+Out: Embedder, fit_embedder(), load_embedder(), read_config(), link_embedder(), identify_embedder().
+Imports: NumPy, pydantic, safetensors, and what the kind of features needs; never jax.
 """
 
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 import safetensors.numpy
 from pydantic import TypeAdapter
 from safetensors import SafetensorError
@@ -23,11 +22,10 @@ from safetensors import SafetensorError
 from student_jax.config import EmbedConfig
 from teacher_cache.errors import UserError
 from teacher_cache.publish import publish_file
-from teacher_cache.reader import ids_to_numpy
 from teacher_cache.sealed import read_sealed, write_sealed
 from teacher_cache.text import PLAIN, TextRules
 
-if TYPE_CHECKING:  # scikit-learn and tokenizers take seconds to import, and who reads features needs neither
+if TYPE_CHECKING:  # of which each kind of features needs its own, and takes as long to import as it does
     from student_jax.data.corpus_features import CorpusEmbedding
     from student_jax.data.encoder_features import Encoder, EncoderEmbedding, FindEncoder
     from student_jax.data.file_features import FileEmbedding
@@ -129,30 +127,6 @@ def fit_embedder(
     from student_jax.data.encoder_features import fit_encoder, require_encoder
 
     return Embedder(config, fit_encoder(require_encoder(encoder, config), texts), rules)
-
-
-def take_vectors(
-    config: EmbedConfig, task: str, ids: pa.ChunkedArray, training: np.ndarray
-) -> tuple[Embedder, Iterator[np.ndarray]]:
-    """Features of the kind `file`: the vectors that the user brings, scaled as the training split's need it.
-
-    Args:
-        config: which file.
-        task: the task that the examples are of.
-        ids: the column example_id of the examples.
-        training: (rows,), which of them are of the training split or the pool.
-
-    Returns:
-        What scales further vectors, and the features, (some rows, dimensions) float32 at a time.
-
-    Raises:
-        UserError: the file does not have one vector for each example.
-    """
-    from student_jax.data.file_features import fit_file, open_vectors
-
-    vectors = open_vectors(config, task, ids_to_numpy(ids))
-    embedding = fit_file(vectors.take(np.flatnonzero(training)[: config.fit_texts]), vectors.path.name)
-    return Embedder(config, embedding), (embedding.prepare(block) for block in vectors.iter_blocks())
 
 
 def read_config(folder: Path) -> EmbedConfig:

@@ -10,7 +10,8 @@ import numpy as np
 
 from student_jax.circuit.lightcone import find_light_cone
 from student_jax.config import CircuitConfig, StudentConfig
-from student_jax.model import initialise_parameters, name_arrays
+from student_jax.model import name_arrays
+from student_jax.parameters import initialise_parameters
 
 
 class Count(NamedTuple):

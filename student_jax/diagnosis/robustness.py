@@ -15,7 +15,8 @@ from student_jax.checkpoint import Checkpoint
 from student_jax.circuit.notation import index_bits, measured_wires
 from student_jax.data.dataset import Split
 from student_jax.diagnosis.noise import build_noisy_probabilities
-from student_jax.model import MAX_AMPLITUDES_LOG2, Parameters
+from student_jax.model import MAX_AMPLITUDES_LOG2
+from student_jax.parameters import Parameters
 from teacher_cache.errors import UserError
 
 # Rows that share their random errors: few, so that a rare run does not move the accuracy of all of them together.

@@ -18,7 +18,7 @@ from student_jax.checkpoint import Checkpoint
 from student_jax.circuit.gates import list_gates, sum_rotations
 from student_jax.circuit.notation import INPUT, Gate, measured_wires
 from student_jax.config import CircuitConfig
-from student_jax.model import Parameters
+from student_jax.parameters import Parameters
 from teacher_cache.errors import UserError
 
 HEADS = {

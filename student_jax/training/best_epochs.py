@@ -1,6 +1,6 @@
 """Which epoch of each student is its best, and what becomes of a setting once its students are trained.
 
-In: what every student reached after every epoch.  Out: EpochResult, Training, Divergence, BestEpochs, conclude().
+In: what every student reached after every epoch.  Out: Training, Divergence, BestEpochs, conclude().
 Imports: jax, numpy.
 """
 
@@ -12,16 +12,7 @@ import numpy as np
 from jaxtyping import Int
 
 from student_jax.model import Score
-
-
-class EpochResult(NamedTuple):
-    """What one seed reached after one epoch, epochs counted from 1; losses are means per row, in nats."""
-
-    seed: int
-    epoch: int
-    train_loss: float
-    validation_loss: float
-    validation_accuracy: float
+from student_jax.training.curves import EpochResult
 
 
 class Training(NamedTuple):

@@ -26,7 +26,8 @@ from student_jax.data.training_rows import count_rows, join_pool
 from student_jax.data.windows import Windows
 from student_jax.devices import ROWS, STUDENTS, require_memory, share_training
 from student_jax.model import Model, Score, build_scorer, convert_floats
-from student_jax.training.best_epochs import BestEpochs, Divergence, EpochResult, Training, conclude
+from student_jax.training.best_epochs import BestEpochs, Divergence, Training, conclude
+from student_jax.training.curves import EpochResult
 from student_jax.training.epoch import Epoch, State, arrange_rates, compile_epoch, shuffle_rows
 from student_jax.training.losses import LossNumbers, distillation_loss
 from student_jax.training.optimizer import Numbers, build_optimizer, gather_numbers

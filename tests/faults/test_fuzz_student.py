@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from student_jax.checkpoint import Checkpoint, Description, load_checkpoint, save_checkpoint
 from student_jax.config import CircuitConfig, EmbedConfig, StudentConfig
 from student_jax.data.embedder import fit_embedder, link_embedder, load_embedder
-from student_jax.model import initialise_parameters
+from student_jax.parameters import initialise_parameters
 from teacher_cache.sealed import write_sealed
 from tests.faults.mutations import damage_bytes, forge_json, forge_tensors
 from tests.faults.outcomes import judge

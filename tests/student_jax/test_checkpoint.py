@@ -12,13 +12,11 @@ from student_jax.checkpoint import (
     Checkpoint,
     Description,
     load_checkpoint,
-    read_curves,
     save_checkpoint,
-    write_curves,
 )
 from student_jax.config import CircuitConfig, StudentConfig
-from student_jax.model import initialise_parameters
-from student_jax.training.best_epochs import EpochResult
+from student_jax.parameters import initialise_parameters
+from student_jax.training.curves import EpochResult, read_curves, write_curves
 from student_jax.tunable import Setting, Tuning
 from teacher_cache.errors import UserError
 from teacher_cache.sealed import write_sealed

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from student_jax.checkpoint import load_checkpoint, read_curves, save_student
+from student_jax.checkpoint import load_checkpoint, save_student
 from student_jax.circuit.qnode import build_qnode
 from student_jax.config import CircuitConfig, EmbedConfig, StudentConfig
 from student_jax.data.dataset import Split
 from student_jax.data.embedder import fit_embedder
 from student_jax.model import build_model
 from student_jax.student import Student
+from student_jax.training.curves import read_curves
 from student_jax.training.trainer import train
 from teacher_cache.errors import UserError
 

@@ -10,10 +10,10 @@ import pytest
 
 from student_jax.checkpoint import save_student
 from student_jax.config import CircuitConfig, EmbedConfig, StudentConfig
-from student_jax.data import file_features as file_features_module
+from student_jax.data import vector_file as vector_file_module
 from student_jax.data.dataset import Split
-from student_jax.data.embedder import load_embedder, take_vectors
-from student_jax.data.file_features import open_vectors
+from student_jax.data.embedder import load_embedder
+from student_jax.data.vector_file import open_vectors, take_vectors
 from student_jax.model import build_model
 from student_jax.student import Student
 from student_jax.training.trainer import train
@@ -71,7 +71,7 @@ def test_ids_are_bytes_or_digits_and_numbers_of_any_type(tmp_path, kind):
 @pytest.mark.parametrize("group", [7, 40])
 def test_no_more_than_a_block_is_read_at_once_whatever_the_order_of_the_file(tmp_path, monkeypatch, group):
     for name, number in (("BLOCK_BYTES", 9 * 4 * WIDTH), ("BATCH_ROWS", 5)):
-        monkeypatch.setattr(file_features_module, name, number)
+        monkeypatch.setattr(vector_file_module, name, number)
     path, order = tmp_path / "own.parquet", GENERATOR.permutation(ROWS)
     table = pa.table({"example_id": [IDS[k] for k in order], "features": [VECTORS[k] for k in order]})
     pq.write_table(table, path, row_group_size=group)

@@ -9,7 +9,8 @@ from student_jax.config import CircuitConfig, StudentConfig
 from student_jax.data.dataset import Split
 from student_jax.diagnosis import robustness
 from student_jax.diagnosis.robustness import measure_robustness, sample_expectations
-from student_jax.model import build_model, build_scorer, initialise_parameters
+from student_jax.model import build_model, build_scorer
+from student_jax.parameters import initialise_parameters
 from teacher_cache.errors import UserError
 
 

@@ -21,7 +21,8 @@ from student_jax.circuit.layers import Angles
 from student_jax.circuit.qnode import build_qnode
 from student_jax.config import CircuitConfig, StudentConfig
 from student_jax.export.openqasm import export_qasm, export_student
-from student_jax.model import build_model, build_scorer, initialise_parameters
+from student_jax.model import build_model, build_scorer
+from student_jax.parameters import initialise_parameters
 from teacher_cache.errors import UserError
 
 NUMBER = r"-?\d+\.\d+(?:e[+-]?\d+)?"
