@@ -96,7 +96,7 @@ def forge_tensors(draw: st.DrawFn, data: bytes) -> bytes:
     elif change == "type":
         array = array.astype(draw(st.sampled_from(TYPES)))
     elif change == "nan":
-        array = array * np.array(np.nan, array.dtype)
+        array = np.full_like(array, np.nan if np.issubdtype(array.dtype, np.floating) else 1)
     elif change == "zero":
         array = array[..., :0]
     if change != "remove":

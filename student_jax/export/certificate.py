@@ -1,0 +1,107 @@
+"""What a trained student's polynomial says of it: how few terms give its probabilities, and how nearly.
+
+In: a Checkpoint, its folder, features.  Out: Cut, sort_student(), add_surrogate(), read_surrogate(), tabulate_cuts().
+Imports: numpy, checkpoint.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from student_jax.checkpoint import TENSORS, Checkpoint
+from student_jax.circuit.stored_terms import Owner, StoredTerms, hash_student, load_terms, save_terms
+from student_jax.circuit.surrogate import build_coefficients
+from student_jax.circuit.terms import Terms, cut_terms, fill_coefficients, score_angles, sort_terms
+from student_jax.data.stored import StoredValues
+
+_ROWS = 8192  # of features that are read at once
+ERRORS = (0.1, 0.05, 0.01, 0.001)
+
+
+class Cut(NamedTuple):
+    """The fewest terms, over all classes, whose certified `bound` is `error` at most, and what they do to given texts.
+
+    `labels_changed` counts texts whose likeliest class is another one; `largest_error` is of all their probabilities.
+    """
+
+    error: float
+    terms: int
+    bound: float
+    labels_changed: int
+    largest_error: float
+
+
+def sort_student(checkpoint: Checkpoint) -> Terms:
+    """All terms of the chosen seed's polynomial.
+
+    Raises:
+        UserError: its circuit has none, or too large a one.
+    """
+    description, parameters = checkpoint.description, checkpoint.selected_parameters
+    angles = parameters.angles
+    if description.config.circuit.file is None:
+        angles = type(angles)(*(array[0] for array in angles))
+    readout = None if parameters.readout is None else (parameters.readout.weight[0], parameters.readout.bias[0])
+    return sort_terms(build_coefficients(description.config.circuit, len(description.labels), angles, readout))
+
+
+def add_surrogate(folder: Path, checkpoint: Checkpoint, terms: Terms) -> None:
+    """Publish the files of `terms`, of the student that is in `folder`."""
+    save_terms(folder, terms, _find_owner(folder, checkpoint))
+
+
+def read_surrogate(folder: Path, checkpoint: Checkpoint) -> StoredTerms | None:
+    """The terms that are stored beside the student in `folder`; None where none are.
+
+    Raises:
+        UserError: a file is missing, damaged, edited, or another student's.
+    """
+    return load_terms(folder, _find_owner(folder, checkpoint))
+
+
+def find_angles(checkpoint: Checkpoint, features: np.ndarray | StoredValues) -> Float[np.ndarray, "rows qubits"]:
+    """The encoding's angles of the chosen seed, in float64."""
+    encoding = checkpoint.selected_parameters.encoding
+    weight = encoding.weight[0].astype(np.float64)
+    z = [features[start : start + _ROWS].astype(np.float64) @ weight for start in range(0, len(features), _ROWS)]
+    return np.concatenate(z) + encoding.bias[0]
+
+
+def tabulate_cuts(
+    terms: Terms,
+    z: Float[np.ndarray, "rows qubits"],
+    exact: Float[np.ndarray, "rows classes"],
+    temperature: float,
+    errors: Sequence[float] = ERRORS,
+) -> list[Cut]:
+    """What `terms` cut to each of `errors` do.
+
+    Args:
+        terms: of the polynomial, in the order of their sizes.
+        z: the encoding's angles of some texts.
+        exact: the student's own scores of them.
+        temperature: what scores are divided by before their softmax.
+        errors: in probabilities; where even all terms have a larger bound, all are taken and the bound says so.
+    """
+    wanted = _soften(exact, temperature)
+    cuts = []
+    for error in errors:
+        cut, bound = cut_terms(terms, error, temperature)
+        found = _soften(score_angles(fill_coefficients(cut), z), temperature)
+        changed = int((found.argmax(axis=1) != wanted.argmax(axis=1)).sum())
+        cuts.append(Cut(error, len(cut.positions), bound, changed, float(np.abs(found - wanted).max())))
+    return cuts
+
+
+def _soften(scores: np.ndarray, temperature: float) -> np.ndarray:
+    powers = np.exp((scores - scores.max(axis=1, keepdims=True)) / temperature)
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def _find_owner(folder: Path, checkpoint: Checkpoint) -> Owner:
+    description = checkpoint.description
+    circuit = description.config.circuit
+    return Owner(hash_student(folder / TENSORS), description.selected, len(description.labels), circuit.qubits)
