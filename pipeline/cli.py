@@ -36,7 +36,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "The student at work": {
         "predict": "Classify texts, one line of JSON each",
         "serve": "Answer over HTTP, with a page to try it",
-        "export": "The trained circuit as OpenQASM",
+        "export": "As OpenQASM, or as an ONNX graph",
     },
 }
 COMMANDS = {name: said for commands in SECTIONS.values() for name, said in commands.items()}
