@@ -18,6 +18,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 from safetensors import SafetensorError
 
+from student_jax.calibration import Calibration
 from student_jax.config import StudentConfig
 from student_jax.data.embedder import link_embedder
 from student_jax.parameters import Parameters, arrange_parameters, list_shapes, name_parameters
@@ -43,7 +44,7 @@ class Description:
     `origin` is what the student was made from, as who trained it knows it: task, teacher, fingerprints; `embedder` is
     the SHA-256 of its embedder.json. `seeds` and `best_epochs` belong to the parameters' leading axis; `selected` is
     the index of the best seed on `validation`. `config` is the setting that `tuning` chose, which students of version
-    0.1 do not have.
+    0.1 do not have; nor have they a `calibration`, nor has who had too few validation labels.
     """
 
     labels: Annotated[list[str], Field(min_length=2)]
@@ -56,6 +57,12 @@ class Description:
     embedder: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     origin: dict[str, str]
     tuning: Tuning | None = None
+    calibration: Calibration | None = None
+
+    @property
+    def temperature(self) -> float:
+        """What scores are divided by before their softmax; 1 where nothing was fitted."""
+        return 1.0 if self.calibration is None else self.calibration.temperature
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,7 @@ def save_student(
     embedder: Path,
     origin: Mapping[str, str],
     tuning: Tuning | None = None,
+    calibration: Calibration | None = None,
 ) -> None:
     """Write all that a student is into the existing `folder`: checkpoint, curves, embedder.
 
@@ -92,6 +100,7 @@ def save_student(
         embedder: the folder of the embedder that made its features.
         origin: what it was made from: task, teacher, fingerprints.
         tuning: the settings that were tried.
+        calibration: what validation says of the selected seed's confidence.
     """
     description = Description(
         labels=list(labels),
@@ -104,6 +113,7 @@ def save_student(
         embedder=link_embedder(embedder, folder),
         origin=dict(origin),
         tuning=tuning,
+        calibration=calibration,
     )
     save_checkpoint(Checkpoint(description, training.parameters), folder)
     write_curves(folder / CURVES, training.curves)

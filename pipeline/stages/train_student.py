@@ -1,4 +1,4 @@
-"""Stage train_student: features + teacher cache -> the quantum student of the best setting, every seed of it.
+"""Stage train_student: features + teacher cache -> the quantum student of the best setting, calibrated.
 
 Run as dvc.yaml does: python -m pipeline.stages.train_student --task T --teacher M --features FOLDER --cache FOLDER
 --student FOLDER --compiled FOLDER --record FILE
@@ -16,6 +16,7 @@ from student_jax.config import StudentConfig
 from student_jax.data.dataset import open_dataset
 from student_jax.devices import use_cores
 from student_jax.model import Model, build_model, resolve_engine
+from student_jax.training.temperature import calibrate
 from student_jax.training.tuning import tune
 from teacher_cache.publish import publish_folder
 
@@ -38,8 +39,9 @@ def main(task: str, teacher: str, features: Path, cache: Path, student: Path, co
     label = f"train_student: {task}, {teacher}"
     chosen, training, tuning = tune(config, build, dataset, read_seed(), label)
     origin = {"task": task, "teacher": teacher, "cache": manifest.fingerprint}
+    calibration = calibrate(training, dataset["validation"], label)
     with publish_folder(student) as folder:
-        save_student(folder, training, chosen, manifest.labels, features, origin, tuning)
+        save_student(folder, training, chosen, manifest.labels, features, origin, tuning, calibration)
     write_record(record, "train_student", task=task, teacher=teacher)
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from student_jax.calibration import Calibration
 from student_jax.checkpoint import Checkpoint, Description, load_checkpoint, save_checkpoint
 from student_jax.config import CircuitConfig, EmbedConfig, StudentConfig
 from student_jax.data.embedder import fit_embedder, link_embedder, load_embedder
@@ -34,7 +35,11 @@ def folder(tmp_path_factory) -> Path:
     config = StudentConfig(circuit=CircuitConfig(qubits=3, layers=2))
     draws = [initialise_parameters(config, 3, 2, np.random.default_rng(seed)) for seed in range(2)]
     linked = link_embedder(place / "features", place / "student")
-    description = Description(["no", "yes"], embedder.dimensions, config, [3, 4], [1, 2], 1, 0.5, linked, {"task": "t"})
+    calibration = Calibration(temperature=1.7, confidences=[0.9, 0.5], texts=[40, 20], right=[38, 9])
+    description = Description(
+        *(["no", "yes"], embedder.dimensions, config, [3, 4], [1, 2], 1, 0.5, linked, {"task": "t"}),
+        calibration=calibration,
+    )
     save_checkpoint(Checkpoint(description, jax.tree.map(lambda *a: np.stack(a), *draws)), place / "student")
     return place / "student"
 

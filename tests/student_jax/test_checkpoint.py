@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from student_jax.calibration import Calibration
 from student_jax.checkpoint import (
     Checkpoint,
     Description,
@@ -103,6 +104,40 @@ def test_the_tuning_is_kept(tmp_path):
     checkpoint = make_checkpoint()
     save_checkpoint(replace(checkpoint, description=replace(checkpoint.description, tuning=tuning)), tmp_path)
     assert load_checkpoint(tmp_path).description.tuning == tuning
+
+
+CALIBRATION = {"temperature": 1.7, "confidences": [0.9, 0.5], "texts": [40, 20], "right": [38, 9]}
+
+
+def test_the_calibration_is_kept_and_a_student_without_one_loads(tmp_path):
+    checkpoint = make_checkpoint()
+    assert checkpoint.description.temperature == 1.0
+    described = replace(checkpoint.description, calibration=Calibration(**CALIBRATION))
+    save_checkpoint(replace(checkpoint, description=described), tmp_path)
+    loaded = load_checkpoint(tmp_path).description
+    assert (loaded, loaded.temperature) == (described, 1.7)
+    content = json.loads((tmp_path / "student.json").read_text())
+    del content["seal"], content["calibration"]
+    write_sealed(tmp_path / "student.json", content)
+    assert load_checkpoint(tmp_path).description == checkpoint.description
+
+
+@pytest.mark.parametrize("temperature", [0, -1, 1e300, 1e-300, "inf", None])
+def test_an_absurd_temperature_is_refused_in_one_line(tmp_path, temperature):
+    save_checkpoint(make_checkpoint(), tmp_path)
+    edit(tmp_path, calibration={**CALIBRATION, "temperature": temperature})
+    with pytest.raises(UserError, match=r"calibration\.temperature: [^\n]+; the file was edited or damaged$"):
+        load_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("temperature", ["Infinity", "-Infinity", "NaN"])
+def test_a_temperature_that_json_cannot_say_breaks_the_seal(tmp_path, temperature):
+    save_checkpoint(make_checkpoint(), tmp_path)
+    edit(tmp_path, calibration=CALIBRATION)
+    path = tmp_path / "student.json"
+    path.write_text(path.read_text().replace('"temperature": 1.7', f'"temperature": {temperature}'))
+    with pytest.raises(UserError, match="seal must be that of numbers alone"):
+        load_checkpoint(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from student_jax.calibration import Calibration
 from student_jax.checkpoint import load_checkpoint, save_student
 from student_jax.circuit.qnode import build_qnode
 from student_jax.config import CircuitConfig, EmbedConfig, StudentConfig
@@ -63,6 +64,34 @@ def test_prediction_is_the_definition(folder):
     values = np.stack(build_qnode(CONFIG.circuit, 2)(z, chosen.angles), axis=-1)
     expected = softmax(values @ chosen.readout.weight + chosen.readout.bias, axis=1)
     np.testing.assert_allclose(student.predict(TEXTS[:4]).probabilities, expected, atol=1e-5)
+
+
+def test_the_temperature_is_used_and_changes_no_label(folder):
+    plain = Student.load(folder)
+    calibration = Calibration(temperature=3.0, confidences=[0.9, 0.6], texts=[40, 20], right=[38, 10])
+    description = replace(plain.checkpoint.description, calibration=calibration)
+    student = replace(plain, checkpoint=replace(plain.checkpoint, description=description))
+    before, after = plain.predict(TEXTS), student.predict(TEXTS)
+    assert after.labels == before.labels
+    np.testing.assert_allclose(after.probabilities, softmax(np.log(before.probabilities) / 3, axis=1), atol=1e-5)
+    assert student.find_threshold(0.9).confidence == 0.9
+    with pytest.raises(UserError, match="a wanted accuracy needs a student that was trained with 50 validation"):
+        plain.find_threshold(0.9)
+
+
+def test_who_is_not_sure_enough_gives_no_name(folder):
+    student = Student.load(folder)
+    texts = ["good film", "", "bad film"]
+    probabilities = student.predict(texts).probabilities
+    least = float(probabilities[0].max())
+    assert student.predict(texts, confidence=least).labels[0] == "fine"
+    sure = student.predict(texts, confidence=np.nextafter(least, 1, dtype=np.float32).item())
+    assert sure.labels[:2] == [None, None]
+    np.testing.assert_array_equal(sure.probabilities, probabilities)
+    features = student.embedder.transform(["good film"])
+    assert student.predict_features(features, confidence=1.0).labels == [None]
+    with pytest.raises(UserError, match="confidence must be from 0 to 1, got 80"):
+        student.predict(texts, confidence=80.0)
 
 
 def test_no_texts_and_one_string(folder):
