@@ -4,6 +4,8 @@ VENV := .venv
 PEERS := .venv-peers
 BOUNDS := .venv-bounds
 INSTALLED := $(VENV)/installed
+# What the package is built from when it is installed; engine `native` is compiled.
+BUILT := pyproject.toml setup.py $(wildcard student_jax/engines/native_kernel/*)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: repro student test bounds faults bench evidence gpu gpu-bundle lint report
@@ -59,12 +61,12 @@ $(VENV)/installed-pipeline: EXTRAS := teacher,serve,plots
 # No torch: what a team member needs who has neither GPU nor LLM.
 $(VENV)/installed-student: EXTRAS := serve
 
-$(INSTALLED) $(VENV)/installed-pipeline $(VENV)/installed-student: pyproject.toml constraints.txt
+$(INSTALLED) $(VENV)/installed-pipeline $(VENV)/installed-student: $(BUILT) constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	touch $@
 
-$(BOUNDS)/installed: pyproject.toml tests/lowest_versions.py
+$(BOUNDS)/installed: $(BUILT) tests/lowest_versions.py
 	test -x $(BOUNDS)/bin/python || $(PYTHON) -m venv $(BOUNDS)
 	$(BOUNDS)/bin/python tests/lowest_versions.py > $(BOUNDS)/lowest.txt
 	$(BOUNDS)/bin/python -m pip install --quiet -r $(BOUNDS)/lowest.txt

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from student_jax.tunable import STRICT, Tunable
 
 Positive = Annotated[float, Field(gt=0)]
-EngineName = Literal["auto", "fused", "default.qubit", "lightning.qubit", "lightning.gpu"]
+EngineName = Literal["auto", "fused", "native", "default.qubit", "lightning.qubit", "lightning.gpu"]
 NotNegative = Annotated[float, Field(ge=0)]
 ArrayName = Annotated[str, Field(pattern="^[a-zA-Z][a-zA-Z0-9_]*$")]
 Shape = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]

@@ -1,6 +1,6 @@
 """The code that a stage of the student's side depends on: the files of ours that it imports, by their checksums.
 
-In: dvc.yaml and the code of the current folder.  Out: trace_imports(), compare_code(), READ, PLUMBING.
+In: dvc.yaml and the code of the current folder.  Out: trace_imports(), compare_code(), READ, PLUMBING, COMPILED.
 Imports: pipeline.team.watched, the standard library.
 
 Stage `inputs` writes a file of checksums for each, and dvc.yaml names that file. DVC reads and writes the whole of
@@ -16,6 +16,8 @@ from pipeline.team.watched import Checksums, read_checksums
 
 STAGES = Path("dvc.yaml")
 PACKAGES = ("pipeline", "student_jax", "teacher_cache")
+# What a module calls without importing it: the sources of what is compiled.
+COMPILED = {"student_jax/engines/native.py": "student_jax/engines/native_kernel/*"}
 # What a stage reads without importing it: the page's parts, the paper's tables, and the profile that is shown.
 READ = {"report": ("pipeline/profiles/*.yaml", "pipeline/report/*.*", "pipeline/report/paper/*.csv")}
 # What moves numbers and makes none: an edit of it must not send a team's students into training again.
@@ -45,7 +47,8 @@ def compare_code(out: Path) -> dict[Path, tuple[Checksums, Checksums]]:
     found = {}
     for stage in dict.fromkeys(stages):
         paths = [path for path in trace_imports(f"pipeline.stages.{stage}", imports) if path.as_posix() not in PLUMBING]
-        paths += [path for pattern in READ.get(stage, ()) for path in Path().glob(pattern)]
+        compiled = [pattern for module, pattern in COMPILED.items() if Path(module) in paths]
+        paths += [path for pattern in (*READ.get(stage, ()), *compiled) for path in Path().glob(pattern)]
         now = {path.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted({*paths})}
         file = Path("code", f"{stage}.json")
         found[file] = (read_checksums(out / file), now)

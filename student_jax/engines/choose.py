@@ -17,10 +17,11 @@ from student_jax.config import CircuitConfig
 from student_jax.devices import require_memory
 from student_jax.engines.fused import build_fused
 from student_jax.engines.interface import Engine
+from student_jax.engines.native import build_native
 from teacher_cache.errors import UserError
 
 LOG = logging.getLogger(__name__)
-ENGINES = ("fused", "default.qubit", "lightning.qubit", "lightning.gpu")
+ENGINES = ("fused", "native", "default.qubit", "lightning.qubit", "lightning.gpu")
 # float32 sums over up to 2^20 amplitudes; an engine that is wrong is off by far more.
 TOLERANCE = {"float32": 1e-3, "float64": 1e-8}
 SECONDS_PER_ENGINE = 0.5
@@ -30,7 +31,7 @@ def build_engine(name: str, circuit: CircuitConfig, classes: int, precision: str
     """The engine called `name` for `circuit`.
 
     Args:
-        name: `fused`, a PennyLane device of ENGINES, or `auto`, which measures and takes the fastest.
+        name: `fused`, `native`, a PennyLane device of ENGINES, or `auto`, which measures and takes the fastest.
         circuit: which circuit.
         classes: number of classes; only readout `first` depends on it.
         precision: `float32` or `float64`, of the simulation and of its result.
@@ -51,6 +52,8 @@ def build_engine(name: str, circuit: CircuitConfig, classes: int, precision: str
         name = choose_engine(circuit, classes, precision)
     if name == "fused":
         return build_fused(circuit, classes, precision)
+    if name == "native":
+        return build_native(circuit, classes, precision)
     if name not in ENGINES:
         raise UserError(f"engine must be auto or one of {', '.join(ENGINES)}, got {name}")
     from student_jax.engines.pennylane import build_pennylane  # PennyLane takes seconds to import

@@ -6,7 +6,7 @@ In: a CircuitConfig.  Out: build_fused().  Imports: jax, numpy.
    summed RY angle, RY (cos z/2, -i sin z/2) = (c cos z/2 + i s sin z/2, s cos z/2 - i c sin z/2).
 2. What stands between two layers of RY, and the second of them, is a product of small matrices: fused_matrices.py.
 3. The last layer's RZ and RZZ cancel, and its CNOTs only change which product of Z is read: signs.
-4. Only the light cone of the measured qubits is simulated: circuit/lightcone.py.
+4. Only the light cone of the measured qubits is simulated: cone.py.
 
 Layout: a row per basis state and real or imaginary part, a column per sample.
 """
@@ -19,15 +19,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, DTypeLike, Float
 
-from student_jax.circuit.gates import sum_rotations
 from student_jax.circuit.layers import Angles
-from student_jax.circuit.lightcone import find_light_cone, mask_angles
-from student_jax.circuit.notation import index_bits, measured_wires, neighbours
+from student_jax.circuit.notation import index_bits
 from student_jax.config import CircuitConfig
+from student_jax.engines.cone import cut_cone
 from student_jax.engines.fused_evolution import PRECISION, build_evolve
 from student_jax.engines.fused_matrices import build_factors, group_sizes
-from student_jax.engines.interface import Engine, check_shapes, require_precision
-from teacher_cache.errors import UserError
+from student_jax.engines.interface import Engine, require_precision
 
 Qubits = Float[Array, "_ batch"]
 
@@ -46,29 +44,17 @@ def build_fused(circuit: CircuitConfig, classes: int, precision: str) -> Engine:
     Raises:
         UserError: another ansatz; `precision` is not enabled; the circuit cannot be read out for so many classes.
     """
-    if circuit.ansatz != "layers":
-        raise UserError(
-            f"engine fused simulates the ansatz layers alone, got {circuit.ansatz}; "
-            "take engine default.qubit, lightning.qubit or auto"
-        )
-    dtype = require_precision(precision)
-    cone = find_light_cone(circuit, classes)
-    ring = circuit.entanglement == "ring"
-    qubits = circuit.qubits if ring else max(2, int(cone.encoding.sum()))  # a chain's cone is its first qubits
-    pairs = tuple(pair for pair in neighbours(circuit) if max(pair) < qubits)
-    build_state, factors, evolve = (
-        _build_product(qubits),
-        build_factors(qubits, pairs, dtype),
-        build_evolve(qubits, ring),
-    )
-    read = _build_readout(_move_back(measured_wires(circuit, classes), qubits, pairs), dtype)
+    cone = cut_cone("fused", circuit, classes, precision)
+    dtype, qubits = require_precision(precision), cone.qubits
+    build_state = _build_product(qubits)
+    factors = build_factors(qubits, cone.pairs, dtype)
+    evolve = build_evolve(qubits, ring=circuit.entanglement == "ring")
+    read = _build_readout(_move_back(cone.wires, qubits, cone.pairs), dtype)
 
     def run(z: Float[Array, "batch qubits"], angles: Angles) -> Float[Array, "batch outputs"]:
-        check_shapes(circuit, z, angles)
-        live = sum_rotations(circuit, mask_angles(cone, Angles(*(angle.astype(dtype) for angle in angles))))
-        ry, rzz, rz = live.ry[:, :qubits, 0], live.rzz[:, : len(pairs)], live.rz[:, :qubits, 0]
+        z, ry, rzz, rz = cone.take(z, angles)
         with jax.default_matmul_precision(PRECISION):
-            state = build_state(z[:, :qubits].astype(dtype), ry[0])
+            state = build_state(z, ry[0])
             if circuit.layers > 1:
                 state = evolve(state, factors(ry[1:], rzz[:-1], rz[:-1]))
             return read(state)

@@ -17,6 +17,8 @@ TREE = {
     "student_jax/engines/__init__.py": "import teacher_cache.schema",
     "student_jax/engines/fused.py": "from student_jax.model import late",  # in a circle
     "student_jax/engines/slow.py": "import student_jax.model",
+    "student_jax/engines/native.py": "import ctypes",
+    "student_jax/engines/native_kernel/kernel.h": "// compiled",
     "teacher_cache/schema.py": "import pipeline.nowhere",
     "pipeline/profiles/smoke.yaml": "a: 1",
     "pipeline/report/page.html": "<html>",
@@ -53,6 +55,10 @@ def test_checksums_are_of_the_code_and_of_what_is_read_but_not_of_plumbing(tree)
     Path("pipeline/entry.py").write_text("import os")
     Path("student_jax/engines/slow.py").write_text("")
     assert compare_code(OUT)[file][1] == now
+    Path("student_jax/engines/fused.py").write_text("import student_jax.engines.native")
+    compiled = {"student_jax/engines/native_kernel/kernel.h"}
+    assert compare_code(OUT)[file][1].keys() >= compiled
+    Path("student_jax/engines/fused.py").write_text(TREE["student_jax/engines/fused.py"])
     Path("teacher_cache/schema.py").write_text("# a comment")
     assert {name for name, digest in compare_code(OUT)[file][1].items() if digest != now[name]} == {
         "teacher_cache/schema.py"

@@ -1,0 +1,23 @@
+"""The compiled engine of the student; all else that the package is stands in pyproject.toml.
+
+Without a C++ compiler the package is installed without it: `optional` makes that no error.
+"""
+
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+KERNEL = Path("student_jax/engines/native_kernel")
+
+setup(
+    ext_modules=[
+        Extension(
+            "student_jax.engines._native",
+            sources=[str(path) for path in sorted(KERNEL.glob("*.cc"))],
+            depends=[str(path) for path in sorted(KERNEL.glob("*.h"))],
+            # No -march: every instruction set's kernel is compiled, and one is chosen when the library is loaded.
+            extra_compile_args=["-std=c++17", "-O3", "-fvisibility=hidden", "-Wno-psabi", "-Wno-ignored-attributes"],
+            optional=True,
+        )
+    ]
+)

@@ -1,0 +1,175 @@
+// The kernels as XLA's foreign functions, which JAX calls: qdllm_forward_* and qdllm_backward_*.
+//
+// A batch is cut into blocks of `lanes` samples, which threads share.  Every block sums its own derivatives, and the
+// blocks' sums are added in order, so that no number depends on the threads.
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "call_frame.h"
+#include "instruction_set.h"
+#include "kernel_table.h"
+
+#define EXPORTED extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+constexpr int MOST_QUBITS = 24;
+constexpr long KEPT_BYTES = 16L << 20;  // a thread's room up to this size is kept from call to call
+
+// Memory from an address that 64 divides.
+class Room {
+ public:
+  char *take(long bytes) {
+    if (bytes + 64 > size_) {
+      place_.reset(new char[bytes + 64]);
+      size_ = bytes + 64;
+    }
+    const auto address = reinterpret_cast<std::uintptr_t>(place_.get());
+    return place_.get() + (64 - address % 64) % 64;
+  }
+
+ private:
+  std::unique_ptr<char[]> place_;
+  long size_ = 0;
+};
+
+// Of a thread: what all blocks of its call share, and what one block needs.
+thread_local Room layers_room, block_room;
+
+template <typename WORK>
+void with_room(Room &room, long bytes, WORK work) {
+  if (bytes <= KEPT_BYTES) return work(room.take(bytes));
+  Room large;
+  work(large.take(bytes));
+}
+
+template <typename REAL>
+struct Arguments {
+  Matrix<REAL> z, ry, rzz, rz;
+  Shape shape;
+  long batch, blocks;
+
+  Angles<REAL> angles() const { return {ry.numbers, rzz.numbers, rz.numbers}; }
+};
+
+// The first four arguments of either function, and what follows from them; false: they do not fit each other.
+// Nothing is read or written outside of a buffer, whatever a caller passes.
+template <typename REAL>
+bool read_arguments(const XLA_FFI_CallFrame *frame, std::int64_t outputs, Arguments<REAL> *found) {
+  Matrix<REAL> *places[] = {&found->z, &found->ry, &found->rzz, &found->rz};
+  for (int k = 0; k < 4; ++k) {
+    *places[k] = read_buffer<REAL>(frame->args.args[k]);
+    if (places[k]->rows < 0) return false;
+  }
+  const bool ring = read_attribute<bool>(frame, "ring", XLA_FFI_DataType_PRED, false);
+  const std::int64_t n = found->z.columns, layers = found->ry.rows;
+  if (n < 2 || n > MOST_QUBITS || layers < 1 || layers > 1 << 20 || outputs < 1 || outputs > n) return false;
+  found->shape = {static_cast<int>(n), static_cast<int>(layers), static_cast<int>(outputs), ring};
+  found->batch = found->z.rows;
+  const int lanes = find_kernel<REAL>().lanes;
+  found->blocks = (found->batch + lanes - 1) / lanes;
+  return found->ry.size() == layers * n && found->rz.size() == layers * n &&
+         found->rzz.size() == layers * found->shape.pairs();
+}
+
+template <typename REAL>
+XLA_FFI_Error *forward(XLA_FFI_CallFrame *frame) {
+  const auto misfit = [&] { return refuse(frame, "native engine: arguments do not fit", XLA_FFI_Error_Code_INVALID_ARGUMENT); };
+  if (answer_metadata(frame)) return nullptr;
+  const auto outputs = read_attribute<std::int64_t>(frame, "outputs", XLA_FFI_DataType_S64, 0);
+  const bool keep = read_attribute<bool>(frame, "keep", XLA_FFI_DataType_PRED, false);
+  Arguments<REAL> given;
+  if (frame->args.size != 4 || frame->rets.size != 2 || !read_arguments<REAL>(frame, outputs, &given)) return misfit();
+  const Kernel<REAL> &kernel = find_kernel<REAL>();
+  const Shape &shape = given.shape;
+  const auto values = read_buffer<REAL>(frame->rets.rets[0]), kept = read_buffer<REAL>(frame->rets.rets[1]);
+  const long each = kernel.count_kept(shape);
+  if (values.rows != given.batch || values.columns != outputs || (keep && kept.size() != given.blocks * each))
+    return misfit();
+  bool whole = true;
+  with_room(layers_room, kernel.count_layers_bytes(shape), [&](char *layers) {
+    kernel.prepare(shape, given.angles(), layers);
+    whole = share_blocks(frame, given.blocks, [&](long block) {
+      const long first = block * kernel.lanes, rows = std::min<long>(kernel.lanes, given.batch - first);
+      with_room(block_room, kernel.count_room_bytes(shape), [&](char *room) {
+        kernel.forward(shape, rows, given.z.numbers + first * shape.qubits, given.angles(), layers,
+                       values.numbers + first * outputs, keep ? kept.numbers + block * each : nullptr, room);
+      });
+    });
+  });
+  return whole ? nullptr : refuse(frame, "native engine: out of memory", XLA_FFI_Error_Code_RESOURCE_EXHAUSTED);
+}
+
+template <typename REAL>
+XLA_FFI_Error *backward(XLA_FFI_CallFrame *frame) {
+  const auto misfit = [&] { return refuse(frame, "native engine: arguments do not fit", XLA_FFI_Error_Code_INVALID_ARGUMENT); };
+  if (answer_metadata(frame)) return nullptr;
+  if (frame->args.size != 6 || frame->rets.size != 4) return misfit();
+  const auto kept = read_buffer<REAL>(frame->args.args[4]), cotangents = read_buffer<REAL>(frame->args.args[5]);
+  Arguments<REAL> given;
+  if (!read_arguments<REAL>(frame, cotangents.columns, &given)) return misfit();
+  const Kernel<REAL> &kernel = find_kernel<REAL>();
+  const Shape &shape = given.shape;
+  const long each = kernel.count_kept(shape), count = shape.angles();
+  const Matrix<REAL> *like[] = {&given.z, &given.ry, &given.rzz, &given.rz};
+  Matrix<REAL> results[4];
+  bool fits = cotangents.rows == given.batch && kept.size() == given.blocks * each;
+  for (int k = 0; k < 4; ++k) {
+    results[k] = read_buffer<REAL>(frame->rets.rets[k]);
+    fits = fits && results[k].rows == like[k]->rows && results[k].columns == like[k]->columns;
+  }
+  if (!fits) return misfit();
+  std::vector<double> sums(given.blocks * count);
+  bool whole = true;
+  with_room(layers_room, kernel.count_layers_bytes(shape), [&](char *layers) {
+    kernel.prepare(shape, given.angles(), layers);
+    whole = share_blocks(frame, given.blocks, [&](long block) {
+      const long first = block * kernel.lanes, rows = std::min<long>(kernel.lanes, given.batch - first);
+      with_room(block_room, kernel.count_room_bytes(shape), [&](char *room) {
+        kernel.backward(shape, rows, given.z.numbers + first * shape.qubits, given.angles(), layers,
+                        kept.numbers + block * each, cotangents.numbers + first * shape.outputs,
+                        results[0].numbers + first * shape.qubits, sums.data() + block * count, room);
+      });
+    });
+  });
+  if (!whole) return refuse(frame, "native engine: out of memory", XLA_FFI_Error_Code_RESOURCE_EXHAUSTED);
+  long place = 0;
+  for (int k = 1; k < 4; ++k)
+    for (long angle = 0; angle < results[k].size(); ++angle, ++place) {
+      double total = 0;
+      for (long block = 0; block < given.blocks; ++block) total += sums[block * count + place];
+      results[k].numbers[angle] = static_cast<REAL>(total);
+    }
+  return nullptr;
+}
+
+template <typename CALL>
+XLA_FFI_Error *guard(XLA_FFI_CallFrame *frame, CALL call) {
+  try {
+    return call(frame);
+  } catch (const std::bad_alloc &) {
+    return refuse(frame, "native engine: out of memory", XLA_FFI_Error_Code_RESOURCE_EXHAUSTED);
+  }
+}
+
+}  // namespace
+
+EXPORTED XLA_FFI_Error *qdllm_forward_float32(XLA_FFI_CallFrame *frame) { return guard(frame, forward<float>); }
+EXPORTED XLA_FFI_Error *qdllm_forward_float64(XLA_FFI_CallFrame *frame) { return guard(frame, forward<double>); }
+EXPORTED XLA_FFI_Error *qdllm_backward_float32(XLA_FFI_CallFrame *frame) { return guard(frame, backward<float>); }
+EXPORTED XLA_FFI_Error *qdllm_backward_float64(XLA_FFI_CallFrame *frame) { return guard(frame, backward<double>); }
+
+EXPORTED const char *qdllm_instruction_set() { return NAMES[CHOSEN]; }
+
+// How many numbers of `bytes` bytes a batch's states have, kept between forward and backward.
+EXPORTED std::int64_t qdllm_count_kept(int bytes, int qubits, std::int64_t batch) {
+  const Shape shape = {qubits, 1, 1, false};
+  const auto count = [&](const auto &kernel) {
+    return (batch + kernel.lanes - 1) / kernel.lanes * kernel.count_kept(shape);
+  };
+  return bytes == 4 ? count(find_kernel<float>()) : count(find_kernel<double>());
+}
