@@ -57,9 +57,13 @@ class LogisticConfig(ComparatorConfig):
 
 @dataclass(frozen=True, config=STRICT)
 class DistilledConfig(LogisticConfig):
-    """Logistic regression of the teacher's answers; `soft` is their share in a labelled text, the rest the label's."""
+    """Logistic regression of the teacher's answers; `soft` is their share in a labelled text, the rest the label's.
+
+    A text of the pool counts where its teacher gives a class the probability `confidence` at least.
+    """
 
     soft: Annotated[float, Field(ge=0, le=1)] = 0.5
+    confidence: Annotated[float, Field(ge=0, lt=1)] = 0.0
     pool: ClassVar[int | None] = None
 
 

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from student_jax.comparators.comparator_config import DistilledConfig, LogisticConfig
 from student_jax.data.dataset import Split
 from student_jax.data.stored import StoredValues
-from student_jax.data.training_rows import join_pool
+from student_jax.data.training_rows import join_pool, select_rows
 from student_jax.parameters import Affine
 from student_jax.training.best_epochs import Training
 from student_jax.training.tuning import choose_setting
@@ -82,6 +82,9 @@ def _take_rows(
     if not isinstance(config, DistilledConfig):
         return dataset["train"].features[:], dataset["train"].labels, None
     rows = join_pool(dataset, None)
+    if rows.known is not None:
+        sure = softmax(rows.logits, axis=1).max(axis=1) >= config.confidence
+        rows = select_rows(rows, rows.known | sure)
     targets = _mix_targets(config.soft, rows)
     classes = np.tile(np.arange(targets.shape[1]), len(targets))
     return np.repeat(np.asarray(rows.features), targets.shape[1], axis=0), classes, targets.ravel()

@@ -16,6 +16,7 @@ from student_jax.comparators.comparator_config import FEATURE_CONFIGS, Distilled
 from student_jax.comparators.feature_comparators import learn_from_features
 from student_jax.config import CircuitConfig, LossConfig
 from student_jax.data.dataset import Split
+from student_jax.data.training_rows import select_rows
 from student_jax.model import build_model
 from student_jax.training.trainer import train
 from teacher_cache.errors import UserError
@@ -181,3 +182,15 @@ def test_distilled_logistic_regression_is_that_of_soft_labels(pool):
     expected = log_softmax(dataset["test"].features @ best[:12].reshape(4, classes) + best[12:], axis=1)
     learned = learn("logistic_distilled", DistilledConfig(C=2.0, soft=0.3), dataset)
     np.testing.assert_allclose(log_softmax(score_test(learned, dataset)[0], axis=1), expected, atol=2e-3)
+
+
+def test_distilled_logistic_regression_takes_the_sure_answers_of_the_pool(pooled):
+    pool = pooled["pool"]
+    sure = np.arange(12) < 5
+    mixed = {**pooled, "pool": pool._replace(logits=np.where(sure[:, None], pool.logits, pool.logits / 30))}
+    cut = {**pooled, "pool": select_rows(pool, sure)}
+    demanding, all_of_few = (
+        score_test(learn("logistic_distilled", DistilledConfig(confidence=confidence), dataset), dataset)
+        for confidence, dataset in ((0.9, mixed), (0.0, cut))
+    )
+    np.testing.assert_array_equal(demanding, all_of_few)
