@@ -56,6 +56,8 @@ def tabulate_worth(runs: Sequence[Run]) -> Table:
         Column("gain_high", "95\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}high", "difference"),
         *(Column("p_adjusted", "p (Holm)", "significant"), Column("p_value", "p (McNemar)", "significant")),
         *(Column("labelled", "Labels trained on", "count"), Column("pool", "Pool texts", "count")),
+        # Of a task whose teachers have no answer to some texts, as many as this teacher answered.
+        Column("tested", "Test texts", "count"),
     )
     records = [_list_row(run, measure_worth(run)) for run in runs]
     tested = [record for record in records if record["p_value"] is not None]
@@ -86,6 +88,7 @@ def _list_row(run: Run, worth: Worth) -> Record:
     return run.names | {
         "labelled": run.summary.trained_on.labelled,
         "pool": run.summary.trained_on.pool,
+        "tested": run.texts,
         "teacher_accuracy": worth.teacher.accuracy,
         "student": worth.student.accuracy,
         LABELS_ALONE: worth.labels_alone and worth.labels_alone.accuracy,

@@ -145,7 +145,8 @@ def _require_answers(request: Import, examples: Examples, answered: np.ndarray) 
             )
     if without:
         LOG.info(
-            "cache_teacher: %s, %s: texts without an answer are left out: %s",
+            "cache_teacher: %s, %s: texts without an answer are left out: %s; nothing learns from them or is tested on "
+            "them, what reads labels alone neither",
             *(request.task, request.teacher, ", ".join(f"{count} of {split}" for split, count in without.items())),
         )
     return without

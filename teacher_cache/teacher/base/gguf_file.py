@@ -1,6 +1,6 @@
 """A GGUF file: a checkpoint's configuration, tokenizer and weights in one, the weights mostly quantized.
 
-In: the path of such a file.  Out: find_gguf(), require_sha256(), describe_gguf(), split_place().
+In: the path of such a file.  Out: find_gguf(), require_sha256(), read_gguf(), describe_gguf(), split_place().
 Imports: gguf (extra `gguf`), inside; transformers reads the file, and takes its weights out of their blocks again.
 """
 
@@ -46,8 +46,8 @@ def require_sha256(file: Path, expected: str) -> None:
         )
 
 
-def describe_gguf(file: Path) -> dict[str, Any]:
-    """What describe_checkpoint() says of a folder; and `weights`, how they are stored and what becomes of them.
+def read_gguf(file: Path) -> tuple[Any, str]:
+    """The reader that package gguf has of it, and the architecture that it names.
 
     Raises:
         UserError: it is no GGUF file, or it was cut off.
@@ -56,11 +56,20 @@ def describe_gguf(file: Path) -> dict[str, Any]:
 
     try:
         reader = GGUFReader(file)
-        architecture = str(reader.fields["general.architecture"].contents())
+        return reader, str(reader.fields["general.architecture"].contents())
     except (ValueError, KeyError, IndexError, OverflowError) as error:
         raise UserError(
             f"{file} must be a GGUF file, whole and with general.architecture: {error}; fetch it again"
         ) from None
+
+
+def describe_gguf(file: Path) -> dict[str, Any]:
+    """What describe_checkpoint() says of a folder; and `weights`, how they are stored and what becomes of them.
+
+    Raises:
+        UserError: it is no GGUF file, or it was cut off.
+    """
+    reader, architecture = read_gguf(file)
     sizes = Counter[str]()
     for tensor in reader.tensors:
         sizes[tensor.tensor_type.name] += int(tensor.n_elements)

@@ -11,6 +11,7 @@ from typing import Any
 from teacher_cache.errors import UserError
 from teacher_cache.imports.import_config import FileBase
 from teacher_cache.outside import locate
+from teacher_cache.teacher.base.gguf_file import find_gguf, read_gguf, split_place
 from teacher_cache.teacher.teacher_config import FinetuneConfig, GgufBase, HubBase, LocalBase, TeacherConfig
 
 
@@ -154,8 +155,11 @@ def _find_config(base: LocalBase | HubBase | GgufBase) -> Any:
 
         return make_config(base, base.vocabulary)
     if isinstance(base, GgufBase):
-        file = locate(base.path)
-        return AutoConfig.from_pretrained(file.parent, gguf_file=file.name) if file.is_file() else None
+        if not locate(base.path).is_file():
+            return None
+        file = find_gguf(base.path)
+        read_gguf(file)  # refuses in words what transformers reads without care
+        return _read_config(file)
     folder = locate(base.model)
     if not folder.is_dir():
         if base.model in LLMS:
@@ -166,9 +170,15 @@ def _find_config(base: LocalBase | HubBase | GgufBase) -> Any:
         if not isinstance(cached, str):
             return None
         folder = Path(cached).parent
+    return _read_config(folder)
+
+
+def _read_config(checkpoint: Path) -> Any:
+    from transformers import AutoConfig
+
+    folder, which = split_place(checkpoint)
     try:
-        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **which)
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"{folder / 'config.json'} must be a model's configuration: {' '.join(str(error).split())}"
-        ) from None
+        place = checkpoint if which else folder / "config.json"
+        raise UserError(f"{place} must have a model's configuration: {' '.join(str(error).split())}") from None

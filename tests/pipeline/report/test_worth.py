@@ -39,7 +39,7 @@ def test_the_rows_are_adjusted_together_and_summed_up():
     table = tabulate_worth(runs)
     assert [row["p_adjusted"] for row in table.records()] == [0.003, 0.004, 0.03, None]
     assert table.records()[3]["labels_alone"] is None
-    assert (table.records()[0]["labelled"], table.records()[0]["pool"]) == (300, 2000)
+    assert [table.records()[0][name] for name in ("labelled", "pool", "tested")] == [300, 2000, runs[0].texts]
     assert sum_up_worth(table.only(teacher="gpt")).endswith("name labels_alone under comparators in params.yaml.")
     said = "Of 3 students 2 gained by learning from a teacher, 1 lost; of 0 the test shows no difference."
     assert sum_up_worth(table) == said

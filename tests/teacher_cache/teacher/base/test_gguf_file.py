@@ -119,6 +119,9 @@ def test_what_is_no_whole_file_is_refused(content, message, file, tmp_path):
     with pytest.raises(UserError, match=message) as caught:
         make(describe_base(broken), tmp_path / "base")
     assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match=r"broken.gguf must (be a GGUF file|have a model's configuration)") as told:
+        describe_teacher(TeacherConfig(describe_base(broken)), classes=3)
+    assert "\n" not in str(told.value)
 
 
 def test_another_files_sha256_is_refused(file, tmp_path):

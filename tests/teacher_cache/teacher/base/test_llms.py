@@ -63,7 +63,7 @@ def test_a_folder_is_counted_as_it_will_load(architecture, tmp_path):
     assert found["lora_parameters"] == adapted.num_parameters(only_trainable=True)
     assert (found["pinned"], found["architecture"]) == (True, architecture)
     (folder / "config.json").write_text("{")
-    with pytest.raises(UserError, match=r"config.json must be a model's configuration"):
+    with pytest.raises(UserError, match=r"config.json must have a model's configuration"):
         describe_teacher(TeacherConfig(HubBase("hub", str(folder)), tuning), classes=3)
 
 
