@@ -24,8 +24,9 @@ from teacher_cache.schema import NO_LABEL, SPLITS
 from teacher_cache.text import normalise_label
 
 TRAIN, POOL = SPLITS.index("train"), SPLITS.index("pool")
-# A generator's pool has texts of its own: no seed of params.yaml is as large.
+# A generator's pool, and what bases are instructed on, have texts of their own: no seed of params.yaml is as large.
 POOL_SEED = 2**31
+INSTRUCTED_SEED = 2**32
 
 AnySource = GeneratedSource | FileSource | HubSource
 

@@ -158,12 +158,16 @@ class TaskConfig:
 
     Rows whose label is empty, and all rows of `pool`, of which no label is read, are the pool. `labelled` is the number
     of texts of train and validation together that keep their label; what else is in train becomes part of the pool.
+
+    `instructed` is how many more labelled texts of its generator the local bases are instructed on, none of them among
+    the task's: what a large model knows of a public task before anybody fine-tunes it.
     """
 
     labels: Annotated[list[Label], Field(min_length=2)]
     source: AnySource
     pool: AnySource | None = None
     labelled: Annotated[int, Field(ge=4)] | None = None
+    instructed: Annotated[int, Field(ge=1)] | None = None
     values: dict[str, Label | None] = field(default_factory=dict)
     limit: Annotated[int, Field(ge=20)] | None = None
     balance: bool | None = None
@@ -177,6 +181,8 @@ class TaskConfig:
             raise ValueError(f"values must map to one of labels ({', '.join(self.labels)}), not to {unknown[0]}")
         if (self.group or self.split) and isinstance(self.source, GeneratedSource):
             raise ValueError("group and split must name columns of a file or of a dataset, an embedded source has none")
+        if self.instructed and not isinstance(self.source, GeneratedSource):
+            raise ValueError("instructed must stand with an embedded source, whose generator writes the texts")
         if self.split and _names_splits(self.source):
             raise ValueError("split must stand without a file or part of a dataset for each split: take one of the two")
         if self.has_splits and (self.group or self.limit or self.balance):

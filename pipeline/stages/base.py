@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.corpus.file_teacher import describe_file_teacher
+from pipeline.corpus.instructions import read_instructions
 from pipeline.corpus.prepared import read_labels, read_training
 from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block, read_seed
@@ -28,7 +29,7 @@ def main(task: str, teacher: str, data: Path, base: Path, record: Path) -> None:
             found = describe_file_teacher(config, f"teacher.{teacher}.base", read_labels(data))
             write_json(folder / IDENTITY, found.content)
         else:
-            make_base(config, read_training(data)[0], read_seed(), folder)
+            make_base(config, read_training(data)[0], read_seed(), folder, read_instructions(data))
     write_record(record, "base", task=task, teacher=teacher)
 
 

@@ -1,4 +1,4 @@
-"""Stage prepare: a task's sources -> examples.parquet, labels.json, hidden_labels.parquet and the data card.
+"""Stage prepare: a task's sources -> its examples, its classes' names, what is hidden or instructed, the data card.
 
 Run as dvc.yaml does: python -m pipeline.stages.prepare --task T --data FOLDER --card FILE --record FILE
 """
@@ -12,10 +12,12 @@ import pyarrow.parquet as pq
 from pipeline.corpus.card import describe_losses
 from pipeline.corpus.examples import build_examples
 from pipeline.corpus.hidden_labels import write_hidden_labels
+from pipeline.corpus.instructions import write_instructions
 from pipeline.corpus.task_config import PrepareConfig, TaskConfig
 from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block, read_seed
 from teacher_cache.publish import publish_folder, write_json
+from teacher_cache.reader import ids_to_numpy
 
 LOG = logging.getLogger(__name__)
 
@@ -34,6 +36,8 @@ def main(task: str, data: Path, card: Path, record: Path) -> None:
         write_json(folder / "labels.json", {"task": task, "labels": examples.labels})
         if len(examples.hidden[0]):
             write_hidden_labels(folder / "hidden_labels.parquet", *examples.hidden)
+        if config.instructed:
+            write_instructions(folder, task, config, prepare.rules, seed, ids_to_numpy(examples.table["example_id"]))
     write_json(card, examples.card)
     write_record(record, "prepare", task=task)
 

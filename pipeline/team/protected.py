@@ -33,7 +33,7 @@ OURS = {"work": "what interrupted stages go on from", "sweeps": "what `qdllm swe
 # What each stage puts into a folder of its own. The tokenizer that a base brings has the names of its library.
 MADE = {
     "inputs": ("*.json",),
-    "prepare": ("examples.parquet", "labels.json", "hidden_labels.parquet"),
+    "prepare": ("examples.parquet", "labels.json", "hidden_labels.parquet", "instructions.parquet"),
     "embed": ("embedder.*", "features.parquet", "hidden_labels.parquet"),
     "base": ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"),
     "finetune": ("adapter_*", "finetune.json"),

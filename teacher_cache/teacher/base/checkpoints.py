@@ -21,7 +21,13 @@ from teacher_cache.teacher.teacher_config import GgufBase, HubBase, LocalBase
 IDENTITY = "identity.json"
 
 
-def make_base(config: LocalBase | HubBase | GgufBase, texts: Sequence[str], seed: int, folder: Path) -> None:
+def make_base(
+    config: LocalBase | HubBase | GgufBase,
+    texts: Sequence[str],
+    seed: int,
+    folder: Path,
+    instructions: Sequence[tuple[str, str]] = (),
+) -> None:
     """Write identity.json into the existing, empty `folder`, and beside it a local base's weights and tokenizer.
 
     Args:
@@ -29,6 +35,7 @@ def make_base(config: LocalBase | HubBase | GgufBase, texts: Sequence[str], seed
         texts: the unlabelled training texts of a task; a pretrained base ignores them.
         seed: of the local base; equal arguments give equal bytes on one machine with one number of threads.
         folder: receives the files.
+        instructions: texts beside the task's, with their class's name, that a local base learns to name.
 
     Raises:
         UserError: the model is missing, gated, not pinned, not what was pinned, holds no safetensors, or cannot become
@@ -37,9 +44,10 @@ def make_base(config: LocalBase | HubBase | GgufBase, texts: Sequence[str], seed
     if isinstance(config, LocalBase):
         from teacher_cache.teacher.base.local_model import train_local
 
-        train_local(config, texts, seed, folder)
+        train_local(config, texts, seed, folder, instructions)
         source = {"kind": "local", "model": None, "revision": None, "dtype": "float32"}
-        identity = source | describe_checkpoint(folder)
+        instructed = {"instructed": len(instructions)} if instructions else {}
+        identity = source | instructed | describe_checkpoint(folder)
     elif isinstance(config, GgufBase):
         checkpoint = find_gguf(config.path)
         require_sha256(checkpoint, config.sha256)

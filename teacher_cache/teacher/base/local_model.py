@@ -1,6 +1,7 @@
-"""A small causal language model from scratch, with its own tokenizer, on unlabelled text.
+"""A small causal language model from scratch, with its own tokenizer, on unlabelled text and on instructions.
 
-In: texts.  Out: train_local(): config.json, model.safetensors and tokenizer files; make_config().
+In: texts, and others with an answer to each.
+Out: train_local(): config.json, model.safetensors and tokenizer files; make_config().
 Imports: torch, tokenizers, transformers.
 """
 
@@ -27,8 +28,17 @@ WEIGHT_DECAY = 0.1  # the customary value of language model training
 IGNORED = -100  # transformers' mark of a position without a target
 
 
-def train_local(config: LocalBase, texts: Sequence[str], seed: int, folder: Path) -> None:
-    """Train tokenizer and model on `texts` and write both into `folder`.
+def train_local(
+    config: LocalBase,
+    texts: Sequence[str],
+    seed: int,
+    folder: Path,
+    instructions: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Train tokenizer and model on `texts`, then the model on `instructions`, and write both into `folder`.
+
+    An instruction is a text and the answer that follows its end, of which alone the loss is: what large models are
+    made to follow on public tasks before anybody fine-tunes them.
 
     Raises:
         UserError: no text, heads that do not divide the width, or a loss that is no longer a number.
@@ -42,7 +52,15 @@ def train_local(config: LocalBase, texts: Sequence[str], seed: int, folder: Path
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(make_config(config, len(tokenizer)))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    _train(model.to(device), config, tokenize(tokenizer, texts, config.max_length), seed)
+    rows = tokenize(tokenizer, texts, config.max_length)
+    _train(model.to(device), config, rows, [0] * len(rows), seed)
+    if instructions:
+        asked, answers = zip(*instructions, strict=True)
+        # One token each: of two names the first tokens may be the same, and they alone are asked at a text's end.
+        tokens = {answer: len(SPECIAL) + place for place, answer in enumerate(sorted(set(answers)))}
+        given = tokenize(tokenizer, asked, config.max_length - 1)
+        rows = [[*text, tokens[answer]] for text, answer in zip(given, answers, strict=True)]
+        _train(model, config, rows, list(map(len, given)), seed)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -101,8 +119,8 @@ def make_config(config: LocalBase, vocabulary: int) -> Any:
     return AutoConfig.for_model(config.architecture, **shared, **by_architecture[config.architecture])
 
 
-def _train(model: Any, config: LocalBase, tokens: Sequence[Sequence[int]], seed: int) -> None:
-    """Minimise the mean next-token loss in place."""
+def _train(model: Any, config: LocalBase, tokens: Sequence[Sequence[int]], given: Sequence[int], seed: int) -> None:
+    """Minimise the mean next-token loss in place; of a row's first tokens, as many as `given` says, none is asked."""
     lengths = [len(row) for row in tokens]
     plan = [
         batch for epoch in range(config.epochs) for batch in shuffle_batches(lengths, config.batch_size, (seed, epoch))
@@ -111,7 +129,9 @@ def _train(model: Any, config: LocalBase, tokens: Sequence[Sequence[int]], seed:
     model.train()
     for step, rows in enumerate(track(plan, "base", "batch")):
         batch = pad_batch([tokens[row] for row in rows], model.config.pad_token_id, model.device)
-        targets = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, IGNORED)
+        positions = torch.arange(batch["input_ids"].shape[1], device=model.device)
+        asked = positions >= torch.tensor([given[row] for row in rows], device=model.device)[:, None]
+        targets = batch["input_ids"].masked_fill(~asked | (batch["attention_mask"] == 0), IGNORED)
         loss = model(**batch, labels=targets).loss
         if not torch.isfinite(loss):
             raise UserError(f"base: loss became {loss.item()} at batch {step}; lower base.learning_rate")

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.base.checkpoints import make_base, open_base
 from teacher_cache.teacher.teacher_config import HubBase, LocalBase
-from tests.teacher_cache.teacher.conftest import TINY, make_stand_in, make_texts
+from tests.teacher_cache.teacher.conftest import LABELS, TINY, make_stand_in, make_texts
 
 TEXTS = make_texts(60)[0]
 
@@ -111,3 +111,28 @@ def test_a_folder_that_is_no_base_is_refused(content, message, tmp_path):
         (tmp_path / "identity.json").write_text(content)
     with pytest.raises(UserError, match=message):
         open_base(tmp_path)
+
+
+def test_a_local_base_learns_the_answers_to_its_instructions(tmp_path):
+    """Asked for the class's name behind a text that it has not read, it gives the right one; without, it cannot."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from teacher_cache.teacher.tokenization import load_tokenizer, tokenize
+
+    texts, labels = make_texts(660)
+    asked = [(text, LABELS[label]) for text, label in zip(texts[60:], labels[60:], strict=True)]
+    right = []
+    for name, instructions in (("plain", []), ("instructed", asked)):
+        folder = tmp_path / name
+        folder.mkdir()
+        make_base(
+            LocalBase("local", "llama", **{**TINY, "epochs": 6}, learning_rate=3e-3), TEXTS, 3, folder, instructions
+        )
+        assert open_base(folder)[1].get("instructed", 0) == len(instructions)
+        tokenizer, model = load_tokenizer(folder), AutoModelForCausalLM.from_pretrained(folder).eval()
+        names = [3 + sorted(LABELS).index(label) for label in LABELS]
+        with torch.inference_mode():
+            ends = [model(torch.tensor([row])).logits[0, -1, names] for row in tokenize(tokenizer, TEXTS, 64)]
+        right.append(sum(int(end.argmax()) == label for end, label in zip(ends, labels[:60], strict=True)) / 60)
+    assert right[0] < 0.6 < 0.9 < right[1]
