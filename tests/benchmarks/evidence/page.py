@@ -72,7 +72,8 @@ def _head(units: Found, parts: Found, settings: dict[str, Any]) -> list[str]:
         "",
         f"**Teacher**: {Path(base['model']).name} ({base['weights']}), {base['parameters']:,} parameters, LoRA of rank "
         f"{teacher['finetune']['rank']}, computed in {first['dtype']}, every number of this page.{limit}",
-        "**Students**: the quantum student (11 qubits, 4 layers; the mean over its seeds) and logistic regression",
+        f"**Students**: the quantum student (11 qubits, 4 layers, engine `{settings['student']['engine']}`; the mean",
+        "over its seeds) and logistic regression",
         "(LR), both on the same features, both tuned, both trained on the teacher's probabilities of labelled and",
         "unlabelled texts and on the labels. **Labels alone** is the same student, tuned with the same grid, on the",
         "labelled texts; **all labels** on all texts of the training split, its setting and epoch still chosen on the",

@@ -33,7 +33,7 @@ PROFILE = "pretrained"
 
 
 def read_settings(options: argparse.Namespace) -> Settings:
-    """Those of the profile `pretrained`, with the caller's paths and dtype."""
+    """Those of the profile `pretrained`, with the caller's paths, dtype and engine."""
     path = ROOT / "params.yaml"
     content = make_yaml().load(path.read_text(encoding="utf-8"))
     switch_profile(content, PROFILE, path)
@@ -45,6 +45,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
     teacher["base"] |= {"path": str(file.resolve()), "dtype": options.dtype}
     teacher["cache_teacher"] |= {"dtype": options.dtype, "hidden_layers": [30]}
     teacher["finetune"].pop("epochs", None)  # by the number of labels
+    plain["student"]["engine"] = options.engine
     encoder = options.encoder.resolve() if options.encoder else None
     return Settings(options.data.resolve(), teacher, plain["student"], encoder, plain["seed"], options.limit)
 
@@ -119,6 +120,7 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tasks", nargs="+", default=list(TASKS))
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float32"])
+    parser.add_argument("--engine", default="fused", help="that simulates the circuit")
     parser.add_argument("--limit", type=int, help="take as many texts of each task alone, to try it")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--page", type=Path, default=PAGE)
