@@ -32,6 +32,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "plots": "Let `dvc plots` draw without network",
         "draw": "The circuit; live and dead parameters",
         "diagnose": "Shots, noise and vanishing gradients",
+        "cascade": "How many texts to leave to the teacher",
     },
     "The student at work": {
         "predict": "Classify texts, one line of JSON each",

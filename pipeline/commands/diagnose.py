@@ -15,6 +15,7 @@ from teacher_cache.errors import UserError
 if TYPE_CHECKING:
     from student_jax.checkpoint import Checkpoint
     from student_jax.data.dataset import Split
+    from teacher_cache.manifest import Manifest
 
 Number = TypeVar("Number", int, float)
 FOLDER = click.Path(path_type=Path)
@@ -102,6 +103,17 @@ def read_test(checkpoint: "Checkpoint", student: Path, features: Path | None, ca
     Raises:
         UserError: features or cache are missing, damaged, or another student's.
     """
+    return read_splits(checkpoint, student, features, cache)[0]["test"]
+
+
+def read_splits(
+    checkpoint: "Checkpoint", student: Path, features: Path | None, cache: Path | None
+) -> "tuple[dict[str, Split], Manifest]":
+    """All splits that belong to a student, and the manifest of its cache.
+
+    Raises:
+        UserError: features or cache are missing, damaged, or another student's.
+    """
     from pipeline.evaluation.pair_summary import require_cache
     from student_jax.data.dataset import open_dataset
     from student_jax.data.embedder import identify_embedder
@@ -112,7 +124,7 @@ def read_test(checkpoint: "Checkpoint", student: Path, features: Path | None, ca
     require_cache(checkpoint, manifest, student)
     if identify_embedder(features) != checkpoint.description.embedder:
         raise UserError(f"{features} must be the features that {student} was trained on; run `dvc repro train_student`")
-    return dataset["test"]
+    return dataset, manifest
 
 
 def draw_rows(split: "Split", rows: int, seed: int) -> "Split":

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.entry import PATH, Function, require, write_record
 from pipeline.evaluation.answers import write_answers
-from pipeline.evaluation.predictions import count_training, predict_splits
+from pipeline.evaluation.predictions import count_training, predict_splits, score_splits
 from pipeline.evaluation.scoring import average_scores, score_seeds
 from pipeline.evaluation.summary import Comparison, Epoch, Parameters, list_metrics, write_summary
 from student_jax.comparators.learned import Learned
@@ -75,7 +75,7 @@ def summarise_comparator(
         **facts: other fields of Comparison.
     """
     training = learned.training
-    splits = predict_splits(training.score, training.parameters, dataset)
+    splits = predict_splits(score_splits(training.score, training.parameters, dataset), dataset)
     seeds = score_seeds(splits, training.seeds)
     test = dataset["test"].features
     summary = Comparison(

@@ -161,6 +161,13 @@ def bootstrap_difference(found: Discordance, texts: int) -> Interval:
     return Interval(float(alone[0] - alone[1]) / texts, float(low), float(high))
 
 
+def bootstrap_accuracy(hits: int, texts: int) -> Interval:
+    """Accuracy with the 95 % interval of the bootstrap over `texts` rows; the seed is fixed."""
+    drawn = np.random.default_rng(0).binomial(texts, hits / texts, RESAMPLES)
+    low, high = np.percentile(drawn / texts, (2.5, 97.5))
+    return Interval(hits / texts, float(low), float(high))
+
+
 def adjust_p_values(p_values: Sequence[float]) -> list[float]:
     """Holm's adjustment: below 5 %, a difference is one even though so many were looked for.
 

@@ -1,6 +1,7 @@
 """A student and its teacher on what nothing was trained on: the PairSummary of one task and teacher.
 
-In: dataset, manifest, the folder of a student.  Out: summarise_pair(), require_cache(), write_table().
+In: dataset, manifest, the folder of a student.
+Out: summarise_pair(), require_cache(), predict_chosen(), write_table().
 Imports: student_jax; no torch.
 """
 
@@ -12,8 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.evaluation.predictions import count_training, predict_splits, read_embedder, sees_labels
-from pipeline.evaluation.scoring import average_scores, count_sides, score_seeds, score_teacher
+from pipeline.evaluation.confidence import Calibrated, Errors
+from pipeline.evaluation.metrics import expected_calibration_error, negative_log_likelihood
+from pipeline.evaluation.predictions import count_training, predict_splits, read_embedder, score_splits, sees_labels
+from pipeline.evaluation.scoring import Predictions, average_scores, count_sides, score_seeds, score_teacher
+from pipeline.evaluation.sending import judge, measure_cascade, measure_coverage_area, tabulate_coverage
 from pipeline.evaluation.summary import Epoch, PairSummary, StudentParameters
 from student_jax.checkpoint import Checkpoint
 from student_jax.data.dataset import Split
@@ -29,7 +33,7 @@ from teacher_cache.publish import publish_file
 def summarise_pair(
     dataset: Mapping[str, Split], manifest: Manifest, checkpoint: Checkpoint, student: Path
 ) -> tuple[PairSummary, np.ndarray]:
-    """All that is told of a pair; and the probabilities (rows, classes) that the chosen seed gives the test split.
+    """All that is told of a pair; and the probabilities (rows, classes) that `predict` gives the test split.
 
     Raises:
         UserError: the student was trained against another cache.
@@ -39,9 +43,13 @@ def summarise_pair(
     config, classes, chosen = description.config, len(description.labels), description.selected
     model = build_model(config, description.dimensions, classes)
     score, trainable = build_scorer(model, config.precision), count_trainable(model)
-    splits = predict_splits(score, checkpoint.parameters, dataset)
+    scores = score_splits(score, checkpoint.parameters, dataset)
+    splits = predict_splits(scores, dataset)
+    answers = predict_chosen(scores, checkpoint, dataset)
+    calibrated, said = _calibrate(checkpoint, answers), {name: judge(split) for name, split in answers.items()}
     seeds = score_seeds(splits, description.seeds)
-    confusion, reliability = count_sides(splits["test"], chosen)
+    probabilities = answers["test"].student[0]
+    confusion, reliability = count_sides(splits["test"], chosen, probabilities if calibrated else None)
     embedder = read_embedder(student)
     test = dataset["test"].features
     summary = PairSummary(
@@ -70,8 +78,35 @@ def summarise_pair(
         teacher_metrics=score_teacher(splits),
         confusion=confusion,
         reliability=reliability,
+        calibrated=calibrated,
+        coverage=tabulate_coverage(said["test"]),
+        coverage_area=measure_coverage_area(said["test"]),
+        cascade=measure_cascade(said["validation"], said["test"]),
     )
-    return summary, splits["test"].student[chosen]
+    return summary, probabilities
+
+
+def predict_chosen(
+    scores: Mapping[str, np.ndarray], checkpoint: Checkpoint, dataset: Mapping[str, Split]
+) -> dict[str, Predictions]:
+    """What `predict` says of validation and test: the chosen seed alone, at its temperature."""
+    chosen = checkpoint.description.selected
+    own = {name: said[chosen : chosen + 1] for name, said in scores.items()}
+    return predict_splits(own, dataset, checkpoint.description.temperature)
+
+
+def _calibrate(checkpoint: Checkpoint, answers: Mapping[str, Predictions]) -> Calibrated | None:
+    found = checkpoint.description.calibration
+    if found is None:
+        return None
+    errors = {
+        name: Errors(
+            ece=expected_calibration_error(split.student[0], split.labels),
+            nll=negative_log_likelihood(split.student[0], split.labels),
+        )
+        for name, split in answers.items()
+    }
+    return Calibrated(temperature=found.temperature, labels=sum(found.texts), **errors)
 
 
 def require_cache(checkpoint: Checkpoint, manifest: Manifest, student: Path) -> None:

@@ -1,7 +1,7 @@
 """What a trained model says of what nothing was trained on, and what the features that it reads have seen.
 
 In: a scorer and parameters, the dataset, a folder of features.
-Out: predict_splits(), count_training(), read_embedder(), sees_labels().
+Out: score_splits(), predict_splits(), count_training(), read_embedder(), sees_labels().
 Imports: student_jax; no torch.
 """
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
 
 from pipeline.evaluation.scoring import Predictions
 from pipeline.evaluation.summary import TrainedOn
+from student_jax.calibration import soften
 from student_jax.data.dataset import EVALUATED, Split
 from student_jax.data.embedder import DESCRIPTION as EMBEDDER
 from student_jax.data.training_rows import POOL, limit_pool
@@ -22,15 +22,18 @@ from student_jax.model import Score
 from teacher_cache.schema import NO_LABEL
 
 
-def predict_splits(score: Score, parameters: Any, dataset: Mapping[str, Split]) -> dict[str, Predictions]:
-    """What every seed and the teacher say of validation and test."""
+def score_splits(score: Score, parameters: Any, dataset: Mapping[str, Split]) -> dict[str, np.ndarray]:
+    """The scores (seeds, rows, classes) of validation and test."""
+    return {name: score(parameters, dataset[name].features) for name in EVALUATED}
+
+
+def predict_splits(
+    scores: Mapping[str, np.ndarray], dataset: Mapping[str, Split], temperature: float = 1.0
+) -> dict[str, Predictions]:
+    """What every seed and the teacher say of validation and test, the seeds at `temperature`."""
     return {
-        name: Predictions(
-            softmax(score(parameters, dataset[name].features), axis=-1),
-            softmax(dataset[name].logits, axis=1),
-            dataset[name].labels,
-        )
-        for name in EVALUATED
+        name: Predictions(soften(said, temperature), soften(dataset[name].logits, 1.0), dataset[name].labels)
+        for name, said in scores.items()
     }
 
 

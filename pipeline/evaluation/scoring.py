@@ -63,13 +63,20 @@ def score_teacher(splits: Mapping[str, Predictions]) -> TeacherScores:
     return TeacherScores(**{name: Scores(**score(split.teacher, split.labels)) for name, split in splits.items()})
 
 
-def count_sides(test: Predictions, selected: int) -> tuple[Sides, Reliability]:
-    """Confusion and reliability of the teacher and of the seed at the place `selected`."""
+def count_sides(test: Predictions, selected: int, calibrated: np.ndarray | None = None) -> tuple[Sides, Reliability]:
+    """Confusion and reliability of the teacher and of the seed at the place `selected`.
+
+    Args:
+        test: at temperature 1.
+        selected: the chosen seed's place.
+        calibrated: that seed's probabilities (rows, classes) at its own temperature, where it has one.
+    """
     sides = {"teacher": test.teacher, "student": test.student[selected]}
     confusion = {
         side: count_confusion(test.labels, said.argmax(axis=1), said.shape[1]).tolist() for side, said in sides.items()
     }
-    bins = {side: _bin(said, test.labels) for side, said in sides.items()}
+    said_last = {} if calibrated is None else {"calibrated": calibrated}
+    bins = {side: _bin(said, test.labels) for side, said in {**sides, **said_last}.items()}
     return Sides(**confusion), Reliability(**bins)
 
 

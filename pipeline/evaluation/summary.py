@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from pipeline.evaluation.confidence import Calibrated, Cascade, CoverageStep
 from student_jax.tunable import Tuning
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
@@ -140,10 +141,14 @@ class Sides:
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class Reliability:
-    """Teacher and chosen seed on the test split, in bins of confidence."""
+    """Teacher and chosen seed on the test split, in bins of confidence; the seed at its temperature, where it has one.
+
+    `student` is at temperature 1.
+    """
 
     teacher: list[Bin]
     student: list[Bin]
+    calibrated: list[Bin] | None = None
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -199,7 +204,12 @@ class Trained:
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class PairSummary(Trained):
-    """One task and teacher: the student and its teacher. `embed` is the configuration of the features."""
+    """One task and teacher: the student and its teacher. `embed` is the configuration of the features.
+
+    All scores are at temperature 1, as those of the comparators are; `calibrated`, None where labels were too few, has
+    what changes with the fitted one. `coverage` and its area (under the curve of error against share answered),
+    `cascade` and the answers are of the chosen seed as `predict` has it, on the test split.
+    """
 
     parameters: StudentParameters
     embed: dict[str, Any]
@@ -207,6 +217,10 @@ class PairSummary(Trained):
     teacher_metrics: TeacherScores
     confusion: Sides
     reliability: Reliability
+    calibrated: Calibrated | None
+    coverage: list[CoverageStep]
+    coverage_area: Fraction
+    cascade: Cascade
 
     @property
     def trivial(self) -> dict[str, Any]:
@@ -242,13 +256,33 @@ class Comparison(Trained):
 
 
 def list_metrics(summary: Trained) -> dict[str, Any]:
-    """What metrics/*.json holds for `dvc metrics`: by split and model, the mean scores; whose is said by its path."""
+    """What metrics/*.json holds for `dvc metrics`: by split and model, the mean scores; whose is said by its path.
+
+    Of a student's chosen seed there is what its confidence is worth: errors before and after calibration, and, of the
+    test split, the area under the risk-coverage curve and the part of texts that a cascade sends to the teacher.
+    """
     metrics = asdict(summary.metrics)
     size = {"trainable_parameters": summary.parameters.trainable}
     if isinstance(summary, PairSummary):
-        teacher = asdict(summary.teacher_metrics)
-        return {split: {"teacher": teacher[split], "student": found | size} for split, found in metrics.items()}
+        teacher, chosen = asdict(summary.teacher_metrics), _list_confidence(summary)
+        return {
+            split: {"teacher": teacher[split], "student": found | size, "chosen_seed": chosen[split]}
+            for split, found in metrics.items()
+        }
     return {split: {"comparator": found | size} for split, found in metrics.items()}
+
+
+def _list_confidence(summary: PairSummary) -> dict[str, dict[str, float]]:
+    before, after = asdict(summary.chosen), summary.calibrated
+    chosen = {split: {name: before[split][name] for name in ("ece", "nll")} for split in asdict(summary.metrics)}
+    if after is not None:
+        for split, found in chosen.items():
+            found |= {f"{name}_calibrated": value for name, value in asdict(after)[split].items()}
+            found["temperature"] = after.temperature
+    matching = summary.cascade.matching
+    chosen["test"] |= {"risk_coverage_area": summary.coverage_area}
+    chosen["test"] |= {"sent_to_teacher": matching.sent, "cascade_accuracy": matching.accuracy}
+    return chosen
 
 
 def write_summary(path: Path, summary: Trained) -> None:

@@ -20,9 +20,11 @@ from pipeline.report.svg import COMPARATOR, INK, STUDENT, SURFACE, TEACHER, draw
 _MARKS: dict[str, dict[str, Any]] = {
     "teacher": {"color": TEACHER, "marker": "s", "markerfacecolor": SURFACE, "markeredgewidth": 1.6},
     "student": {"color": STUDENT, "marker": "o"},
+    "calibrated": {"color": STUDENT, "marker": "^", "linestyle": "--", "markerfacecolor": SURFACE},
     "comparator": {"color": COMPARATOR, "marker": "D", "markersize": 5},
     "bound": {"color": INK, "marker": "|", "markersize": 12, "markeredgewidth": 1.6},
 }
+_NAMES = {"calibrated": "student calibrated"}
 Rows = Sequence[Mapping[str, Any]]
 _LONGEST_NAME = 46  # letters that fit into a figure's width; the table has the whole name
 _ROW = 42  # height of one row of dots and of the name above it
@@ -128,27 +130,27 @@ def draw_training(name: str, title: str, table: Table, best_epoch: int | None = 
 def draw_reliability(name: str, title: str, table: Table, errors: Mapping[str, float]) -> Figure:
     """Accuracy against confidence above, share of the texts below, of a `reliability` table of one task and teacher.
 
-    `errors` holds the expected calibration error of each model, for the description.
+    `errors` holds the expected calibration error of each model that is drawn, for the description.
     """
     records = table.records()
 
     def paint(canvas: Canvas) -> None:
         calibration, share = canvas.subplots(2, sharex=True, height_ratios=(3, 1))
         low = min(min(record["confidence"], record["accuracy"]) for record in records)
-        calibration.plot([low, 1], [low, 1], color=INK, linestyle=":", linewidth=1.2, label="calibrated")
-        for model in ("teacher", "student"):
+        calibration.plot([low, 1], [low, 1], color=INK, linestyle=":", linewidth=1.2, label="as right as sure")
+        for model in errors:
             rows = [record for record in records if record["model"] == model]
             confidence, counts = [row["confidence"] for row in rows], np.array([row["count"] for row in rows])
             style = _MARKS[model] | {"linewidth": 1.2, "markersize": 5}
-            calibration.plot(confidence, [row["accuracy"] for row in rows], label=model, **style)
+            calibration.plot(confidence, [row["accuracy"] for row in rows], label=_NAMES.get(model, model), **style)
             share.plot(confidence, counts / counts.sum(), **style)
         calibration.set_ylabel("Accuracy")
         share.set_ylabel("Share\nof texts")
         share.set_ylim(bottom=0)
         share.set_xlabel("Confidence (probability of the predicted class)")
-        canvas.legend(loc="outside upper left", ncols=3)
+        canvas.legend(loc="outside upper left", ncols=2)
 
-    described = ", ".join(f"{model} {error:.4f}" for model, error in errors.items())
+    described = ", ".join(f"{_NAMES.get(model, model)} {error:.4f}" for model, error in errors.items())
     description = f"Below the dotted line a model is too sure of itself. Expected calibration error: {described}."
     return Figure(name, title, description, draw_svg(name, 360, paint), table)
 

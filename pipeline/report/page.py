@@ -13,7 +13,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.report import figures, paired_tests, provenance, student_tables
+from pipeline.report import confidence_figures, confidence_tables, figures, paired_tests, provenance, student_tables
 from pipeline.report.columns import Table, write_tables
 from pipeline.report.figures import Figure
 from pipeline.report.paper.beside import build_paper
@@ -38,6 +38,9 @@ class Pair:
     finetune: Figure | None
     training: Figure
     reliability: Figure
+    coverage: Figure
+    cascade: Figure
+    cascade_finding: str
     confusion: Table
     comparators: Figure | None
     finding: str | None
@@ -71,6 +74,8 @@ def build_tables(runs: Sequence[Run], profile: str) -> dict[str, Table]:
         *(provenance.tabulate_splits, provenance.tabulate_lengths, provenance.tabulate_teachers),
         *(provenance.tabulate_finetune, student_tables.tabulate_metrics, student_tables.tabulate_seeds),
         *(student_tables.tabulate_curves, student_tables.tabulate_confusion, student_tables.tabulate_reliability),
+        *(confidence_tables.tabulate_calibration, confidence_tables.tabulate_coverage),
+        confidence_tables.tabulate_cascade,
         *(provenance.tabulate_settings, provenance.tabulate_costs, provenance.tabulate_stages),
     )
     tables = {table.name: table for table in (build(runs) for build in builders)}
@@ -127,7 +132,8 @@ def _draw_lengths(runs: Sequence[Run], lengths: Table) -> dict[str, Figure]:
 def _show_pair(index: int, run: Run, tables: Mapping[str, Table]) -> Pair:
     label, summary = f"{run.task} · {run.teacher}", run.summary
     own = {name: table.only(**run.names) for name, table in tables.items() if name in _OF_PAIRS}
-    errors = {"teacher": summary.teacher_metrics.test.ece, "student": summary.metrics.test.ece}
+    errors = {"teacher": summary.teacher_metrics.test.ece, "student": summary.chosen.test.ece}
+    errors |= {} if summary.calibrated is None else {"calibrated": summary.calibrated.test.ece}
     accuracy, best = summary.metrics.test.accuracy, run.describe_teacher().get("best_epoch")
     draws = bool(own["finetune"].rows) and best is not None
     return Pair(
@@ -140,6 +146,13 @@ def _show_pair(index: int, run: Run, tables: Mapping[str, Table]) -> Pair:
         reliability=figures.draw_reliability(
             f"reliability-{index}", f"Reliability, {label}", own["reliability"], errors
         ),
+        coverage=confidence_figures.draw_coverage(
+            f"coverage-{index}", f"Abstaining, {label}", own["coverage"], summary.coverage_area
+        ),
+        cascade=confidence_figures.draw_cascade(
+            f"cascade-{index}", f"Student first, {label}", own["cascade"], summary.cascade
+        ),
+        cascade_finding=confidence_tables.sum_up_cascade(summary.cascade, confidence_tables.compare_costs(run)),
         confusion=own["confusion"],
         comparators=figures.draw_comparators(f"comparators-{index}", label, own["comparators"])
         if run.comparisons
@@ -149,7 +162,7 @@ def _show_pair(index: int, run: Run, tables: Mapping[str, Table]) -> Pair:
     )
 
 
-_OF_PAIRS = ("finetune", "curves", "reliability", "confusion", "comparators", "verdicts")
+_OF_PAIRS = ("finetune", "curves", "reliability", "coverage", "cascade", "confusion", "comparators", "verdicts")
 
 
 def _group_circuits(runs: Sequence[Run]) -> list[dict[str, Any]]:

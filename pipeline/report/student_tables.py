@@ -93,6 +93,6 @@ def tabulate_reliability(runs: Sequence[Run]) -> Table:
         run.names | {"model": model} | one
         for run in runs
         for model, bins in asdict(run.summary.reliability).items()
-        for one in bins
+        for one in bins or ()
     )
     return Table.build("reliability", "Reliability, test split", columns, records)

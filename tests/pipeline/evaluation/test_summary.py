@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from pipeline.evaluation.confidence import Calibrated, Errors
 from pipeline.evaluation.scoring import Predictions, average_scores, count_sides, score_seeds, score_teacher
+from pipeline.evaluation.sending import judge, measure_cascade, measure_coverage_area, tabulate_coverage
 from pipeline.evaluation.summary import (
     Comparison,
     Epoch,
@@ -54,7 +56,8 @@ def build(kind, **own):
 
 
 def build_pair():
-    confusion, reliability = count_sides(SPLITS["test"], 1)
+    confusion, reliability = count_sides(SPLITS["test"], 1, RIGHT)
+    said, errors = judge(SPLITS["test"], 1), Errors(ece=0.125, nll=0.25)
     return build(
         PairSummary,
         parameters=StudentParameters(trainable=42, inference=50, dead=2),
@@ -63,6 +66,10 @@ def build_pair():
         teacher_metrics=score_teacher(SPLITS),
         confusion=confusion,
         reliability=reliability,
+        calibrated=Calibrated(temperature=1.5, labels=60, validation=errors, test=errors),
+        coverage=tabulate_coverage(said),
+        coverage_area=measure_coverage_area(said),
+        cascade=measure_cascade(said, said),
         features_saw_labels=True,
     )
 
@@ -99,6 +106,15 @@ def test_the_numbers_by_hand():
     assert summary.confusion.student == [[1, 0], [0, 3]]
     assert sum(one.count for one in summary.reliability.student) == 4
     assert list_metrics(summary)["test"]["student"]["trainable_parameters"] == 42
+    assert summary.reliability.calibrated == summary.reliability.student
+    chosen = list_metrics(summary)["test"]["chosen_seed"]
+    assert chosen["ece"] == summary.seeds[1].test.ece
+    assert (chosen["ece_calibrated"], chosen["nll_calibrated"], chosen["temperature"]) == (0.125, 0.25, 1.5)
+    # All four are right, so that no risk is left and nothing is sent.
+    assert (chosen["risk_coverage_area"], chosen["sent_to_teacher"], chosen["cascade_accuracy"]) == (0, 0, 1)
+    plain = list_metrics(replace(summary, calibrated=None))["test"]["chosen_seed"]
+    assert "temperature" not in plain
+    assert plain["ece"] == chosen["ece"]
     assert list_metrics(build_comparison())["test"]["comparator"]["accuracy"] == 0.5
 
 

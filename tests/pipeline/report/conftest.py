@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.evaluation.confidence import Calibrated, Errors
 from pipeline.evaluation.metrics import Discordance
 from pipeline.evaluation.scoring import average_scores
+from pipeline.evaluation.sending import Said, measure_cascade, measure_coverage_area, tabulate_coverage
 from pipeline.evaluation.summary import (
     Bin,
     Comparison,
@@ -80,6 +82,12 @@ class Maker:
             for place in places
         ]
 
+    def answer(self, rows: int = 400) -> Said:
+        """The student is right as often as it is sure, the teacher a little more often and of every text alike."""
+        confidence = self.random.beta(4, 1.2, rows) * 0.5 + 0.5
+        right = self.random.uniform(size=rows) < confidence
+        return Said(confidence, right, self.random.uniform(size=rows) < confidence.mean() + 0.05)
+
     def train(self, step: float, settings: int, **names: Any) -> dict[str, Any]:
         seeds = [
             SeedScores(seed=seed, validation=self.score(self.accuracy + step), test=self.score(self.accuracy + step))
@@ -118,10 +126,12 @@ def make_run(
     settings: int = 1,
     model: str | None = None,
     telemetry: bool = True,
+    calibrated: bool = True,
 ) -> Run:
     """One run; `accuracy` is about the student's, `settings` the size of every grid, `model` the teacher's hub id."""
     maker, classes = Maker(len(task) * 31 + len(teacher), seeds, epochs, accuracy), len(labels)
     names = {"task": task, "teacher": teacher, "labels": list(labels)}
+    said, errors = maker.answer(), Errors(ece=0.01, nll=0.41)
     config = {"circuit": CIRCUIT, "loss": LOSS, "learning_rate": 0.003, "schedule": "cosine", "batch_size": 64}
     summary = PairSummary(
         **maker.train(0.0, settings, **names),
@@ -134,7 +144,15 @@ def make_run(
             validation=maker.score(accuracy + 0.04, Scores), test=maker.score(accuracy + 0.04, Scores)
         ),
         confusion=Sides(teacher=maker.confuse(accuracy + 0.04, classes), student=maker.confuse(accuracy, classes)),
-        reliability=Reliability(teacher=maker.bin(0.12, classes), student=maker.bin(-0.05, classes)),
+        reliability=Reliability(
+            teacher=maker.bin(0.12, classes),
+            student=maker.bin(-0.05, classes),
+            calibrated=maker.bin(0.0, classes) if calibrated else None,
+        ),
+        calibrated=Calibrated(temperature=1.25, labels=120, validation=errors, test=errors) if calibrated else None,
+        coverage=tabulate_coverage(said),
+        coverage_area=measure_coverage_area(said),
+        cascade=measure_cascade(maker.answer(), said),
     )
     comparisons = {
         name: Comparison(

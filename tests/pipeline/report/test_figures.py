@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib.figure import Figure
 
-from pipeline.report import figures
+from pipeline.report import confidence_figures, figures
+from pipeline.report.confidence_tables import sum_up_cascade
 from pipeline.report.page import build_report, build_tables
 
 
@@ -59,8 +60,37 @@ def test_a_single_epoch_is_drawn(make_run):
 def test_reliability_gives_the_calibration_errors(make_run):
     table = build_tables([make_run()], "default")["reliability"]
     figure = figures.draw_reliability("f", "F", table, {"teacher": 0.01234, "student": 0.5})
-    assert "teacher 0.0123, student 0.5000" in figure.description
+    assert "teacher 0.0123, student 0.5000." in figure.description
+    calibrated = figures.draw_reliability("f", "F", table, {"teacher": 0.1, "student": 0.5, "calibrated": 0.02})
+    assert "student 0.5000, student calibrated 0.0200" in calibrated.description
+    assert count_marks(calibrated, "student") > count_marks(figure, "student")
     assert {"Accuracy", "Confidence (probability of the predicted class)"} <= set(read_texts(figure))
+
+
+def test_abstaining_and_asking_the_teacher_are_drawn_and_told(make_run):
+    run = make_run()
+    tables, cascade = build_tables([run], "default"), run.summary.cascade
+    coverage = confidence_figures.draw_coverage("f", "F", tables["coverage"], 0.25)
+    assert {"Answered, surest first (share of texts)", "Accuracy of these"} <= set(read_texts(coverage))
+    assert count_marks(coverage, "student") == len(run.summary.coverage)
+    assert "0.2500" in coverage.description
+    figure = confidence_figures.draw_cascade("f", "F", tables["cascade"], cascade)
+    labels = {"least sure first", "at random", "teacher alone", "chosen on validation"}
+    assert labels | {"Sent to the teacher (share of texts)"} <= set(read_texts(figure))
+
+
+def test_a_cascade_is_summed_up_with_its_interval_and_cost(make_run):
+    cascade = make_run().summary.cascade
+    found = cascade.matching
+    said = sum_up_cascade(cascade, 20.0)
+    assert f"texts of a confidence below {found.threshold:.3f} must go there" in said
+    assert f"sends {found.sent:.1%}, and {found.accuracy:.1%} are right" in said
+    assert f"for {found.sent + 0.05:.2f} of what asking it of every text costs" in said
+    assert "costs" not in sum_up_cascade(cascade, None)
+    none = replace(cascade, matching=replace(found, planned=0.0, threshold=0.0, sent=0.0))
+    assert "On validation the student is as good with no text sent" in sum_up_cascade(none, 20.0)
+    every = replace(cascade, matching=replace(found, threshold=None, sent=1.0))
+    assert "every text must go there" in sum_up_cascade(every, None)
 
 
 @pytest.mark.parametrize("seeds", [1, 5])

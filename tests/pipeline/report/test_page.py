@@ -86,9 +86,9 @@ def test_ids_are_unique_and_every_reference_has_its_target(many):
 def test_every_figure_has_a_title_and_a_description(many):
     texts = {one["id"]: one["text"].strip() for one in many.elements if "id" in one}
     drawings = many.find("svg")
-    # What teachers were worth, lengths by task, accuracy by split, two by student, fine-tuning and comparators of
+    # What teachers were worth, lengths by task, accuracy by split, four by student, fine-tuning and comparators of
     # three, one circuit for all.
-    assert len(drawings) == 1 + 2 + 2 + 2 * 4 + 3 + 3 + 1
+    assert len(drawings) == 1 + 2 + 2 + 4 * 4 + 3 + 3 + 1
     for drawing in drawings:
         assert drawing["role"] == "img"
         assert texts[drawing["aria-labelledby"]]
@@ -116,7 +116,8 @@ def test_every_table_has_a_name_and_column_headers(many):
 def test_headings_follow_the_datas_way(many):
     assert [one["text"] for one in many.find("h2")] == [
         *("Results", "Comparators", "Data", "Teachers", "Students against teachers", "Learning curves", "Confusion"),
-        *("Calibration", "Circuit", "Parameters, time and memory", "Paper and ours"),
+        *("Calibration", "Abstaining, and asking the teacher", "Circuit", "Parameters, time and memory"),
+        "Paper and ours",
     ]
 
 
@@ -173,7 +174,7 @@ def test_without_any_comparator_the_page_says_so(make_run, tmp_path):
 
 def test_without_records_and_cards_the_page_has_gaps(make_run, tmp_path):
     page = Page(build([make_run(telemetry=False)], tmp_path / "one"))
-    assert len(page.find("h2")) == 11
+    assert len(page.find("h2")) == 12
     assert not [one for one in page.find("strong") if one["text"].startswith(("Fine-tuning, e", "Length"))]
 
 
