@@ -44,12 +44,42 @@ struct Layer {
   double scale;         // product of the next layer's cosines
 };
 
-inline long swap_controlled(long x, int control, int target, int qubits) {
-  return x ^ (((x >> (qubits - 1 - control)) & 1) << (qubits - 1 - target));
+// Multiplies `count` phases by c + is; `to` may be the same place as `from`.
+template <typename REAL>
+inline void multiply(const REAL *cosine, const REAL *sine, long count, REAL c, REAL s, REAL *to_cosine, REAL *to_sine) {
+  for (long x = 0; x < count; ++x) {
+    const REAL re = cosine[x], im = sine[x];
+    to_cosine[x] = re * c - im * s;
+    to_sine[x] = re * s + im * c;
+  }
 }
 
-// The phase of every basis state: -(sum of rz_i s_i + rzz_ij s_i s_j) / 2 with s = 1 - 2 bit, built from the last qubit
-// to the first; and all else that a layer needs.
+// The phase of every basis state: -(sum of rz_i s_i + rzz_ij s_i s_j) / 2 with s = 1 - 2 bit, times `scale`.  Built from
+// the last qubit to the first: a qubit doubles what is there, and its RZZ with the next one sees that one's bit as the
+// highest so far.
+template <typename REAL>
+void prepare_phases(const Shape &shape, const REAL *rzz, const REAL *rz, const Layer<REAL> &layer) {
+  const int n = shape.qubits;
+  REAL *cosine = layer.cosine, *sine = layer.sine;
+  cosine[0] = static_cast<REAL>(layer.scale), sine[0] = 0;
+  for (int q = n - 1; q >= 0; --q) {
+    const long half = 1L << (n - 1 - q), part = q + 1 < n ? half / 2 : half;
+    for (int value = 1; value >= 0; --value)
+      for (long first = 0; first < half; first += part) {
+        const double pair = q + 1 == n ? 0 : first ? -rzz[q] : rzz[q], angle = (rz[q] + pair) * (1 - 2 * value) / 2;
+        multiply(cosine + first, sine + first, part, static_cast<REAL>(std::cos(angle)),
+                 static_cast<REAL>(-std::sin(angle)), cosine + value * half + first, sine + value * half + first);
+      }
+  }
+  if (!shape.ring) return;
+  const double angle = rzz[n - 1] / 2.0;
+  const REAL c = static_cast<REAL>(std::cos(angle)), s = static_cast<REAL>(std::sin(angle));
+  for (long x = 0; x < shape.states(); ++x) {
+    const REAL re = cosine[x], im = sine[x], sign = ((x >> (n - 1)) ^ x) & 1 ? s : -s;
+    cosine[x] = re * c - im * sign, sine[x] = re * sign + im * c;
+  }
+}
+
 template <typename REAL>
 void prepare_layer(const Shape &shape, const REAL *rzz, const REAL *rz, const REAL *next_ry, Layer<REAL> &layer) {
   const int n = shape.qubits;
@@ -62,36 +92,19 @@ void prepare_layer(const Shape &shape, const REAL *rzz, const REAL *rz, const RE
     layer.tangent[n - 1 - q] = static_cast<REAL>(std::tan(rest / 2));
     layer.scale *= std::cos(rest / 2);
   }
-  layer.cosine[0] = static_cast<REAL>(layer.scale);
-  layer.sine[0] = 0;
-  for (int q = n - 1; q >= 0; --q) {
-    const long half = 1L << (n - 1 - q);
-    // The sign of the next qubit is a half's highest bit; of a ring's last pair, (n - 1, 0), that of the lowest bit.
-    for (int value = 1; value >= 0; --value)
-      for (int next = 0; next < 2; ++next)
-        for (int end = 0; end < (q == 0 && shape.ring && n > 1 ? 2 : 1); ++end) {
-          const int sign = 1 - 2 * value;
-          double angle = rz[q] * sign;
-          if (q + 1 < n) angle += rzz[q] * sign * (1 - 2 * next);
-          if (q == 0 && shape.ring) angle += rzz[n - 1] * sign * (1 - 2 * end);
-          const REAL c = static_cast<REAL>(std::cos(angle / 2)), s = static_cast<REAL>(-std::sin(angle / 2));
-          if (q + 1 == n && next == 1) continue;
-          const long first = q + 1 == n ? 0 : next * half / 2, last = q + 1 == n ? 1 : (next + 1) * half / 2;
-          for (long x = first; x < last; ++x) {
-            if (q == 0 && shape.ring && (x & 1) != end) continue;
-            const REAL re = layer.cosine[x], im = layer.sine[x];
-            layer.cosine[value * half + x] = re * c - im * s;
-            layer.sine[value * half + x] = re * s + im * c;
-          }
-        }
+  prepare_phases(shape, rzz, rz, layer);
+  // The CNOTs send bits to the parities of those before them, whose inverse is Gray's code; a ring's last CNOT comes after.
+  for (long to = 0; to < states; ++to) {
+    long y = to ^ flips;
+    if (shape.ring) y ^= (y & 1) << (n - 1);
+    layer.source[to] = static_cast<int>(y ^ (y >> 1));
   }
-  for (long x = 0; x < states; ++x) {
-    long y = x;
-    for (int q = 0; q + 1 < n; ++q) y = swap_controlled(y, q, q + 1, n);
-    if (shape.ring) y = swap_controlled(y, n - 1, 0, n);
-    if (__builtin_popcountl(y & flips) & 1) layer.cosine[x] = -layer.cosine[x], layer.sine[x] = -layer.sine[x];
-    layer.source[y ^ flips] = static_cast<int>(x);
-  }
+  if (!flips) return;
+  for (long to = 0; to < states; ++to)
+    if (__builtin_popcountl((to ^ flips) & flips) & 1) {
+      const long x = layer.source[to];
+      layer.cosine[x] = -layer.cosine[x], layer.sine[x] = -layer.sine[x];
+    }
 }
 
 // ---- Rotations ------------------------------------------------------------------------------------------------------
