@@ -44,7 +44,8 @@ class Model(NamedTuple):
     of rows, is what training minimises where that is not the distillation loss of the scores. `amplitudes` is how many
     of them the simulation of one row holds, by which rows are batched; what simulates nothing is batched as 11 qubits
     are.
-    `side_by_side` says whether the rows of a batch are simulated at once, and need memory for each.
+    `side_by_side` says whether the rows of a batch are simulated at once, and need memory for each; `threads` whether
+    the simulation takes cores by itself.
     """
 
     initialise: Callable[[np.random.Generator], Any]
@@ -55,6 +56,7 @@ class Model(NamedTuple):
     readout: Sequence[str] = ()
     amplitudes: int = 1 << 11
     side_by_side: bool = True
+    threads: bool = False
 
 
 def build_model(config: StudentConfig, dimensions: int, classes: int) -> Model:
@@ -96,6 +98,7 @@ def assemble_model(engine: Engine, config: StudentConfig, dimensions: int, class
         readout=["readout.weight"] if config.circuit.readout == "linear" else [],
         amplitudes=1 << config.circuit.qubits,
         side_by_side=not config.engine.startswith("lightning"),
+        threads=config.engine == "native",
     )
 
 

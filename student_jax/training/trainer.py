@@ -126,7 +126,7 @@ def _train(
     rows = len(train.labels)
     batch = min(config.batch_size, rows)
     students = [Student(setting, seed + k) for setting in range(len(configs)) for k in range(config.seeds)]
-    mesh = share_training(len(students), batch)
+    mesh = share_training(len(students), batch, model.threads)
     if model.side_by_side:  # all devices of a CPU take of the same memory
         at_once = batch * mesh.shape[STUDENTS] if jax.default_backend() == "cpu" else batch // mesh.shape[ROWS]
         require_memory(model.amplitudes, at_once, config.precision)

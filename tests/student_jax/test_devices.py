@@ -20,7 +20,7 @@ from student_jax.training.trainer import train
 from teacher_cache.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-# Prints the mesh and every number of the trained students; its argument is the number of seeds.
+# Prints the mesh and every number of the trained students; its arguments are the number of seeds and an engine.
 JOB = """
 import sys
 import jax
@@ -31,7 +31,7 @@ from student_jax.devices import share_training
 from student_jax.model import build_model
 from student_jax.training.trainer import train
 
-seeds = int(sys.argv[1])
+seeds, engine = int(sys.argv[1]), sys.argv[2]
 random = np.random.default_rng(3)
 splits = {
     name: Split(random.normal(size=(rows, 8)).astype(np.float32), random.normal(size=(rows, 3)).astype(np.float32),
@@ -39,35 +39,39 @@ splits = {
     for name, rows in (("train", 200), ("validation", 50))
 }
 circuit = CircuitConfig(qubits=2, layers=1)
-config = StudentConfig(circuit=circuit, seeds=seeds, batch_size=32, epochs=2, encoding_scale=1.0)
+config = StudentConfig(circuit=circuit, engine=engine, seeds=seeds, batch_size=32, epochs=2, encoding_scale=1.0)
 found = train(build_model(config, 8, 3), splits, config, 5, "job")
-print(*share_training(seeds, 32).devices.shape, share_training(seeds, 8).shape["rows"])
+threads = engine == "native"
+print(*share_training(seeds, 32, threads).devices.shape, *share_training(seeds, 8, threads).devices.shape)
 print(*np.concatenate([array.ravel() for array in jax.tree.leaves(found.parameters)]))
 print(*found.best_epochs, *[number for result in found.curves for number in result])
 """
 
 
 @cache
-def run(devices: int, seeds: int) -> tuple[list[int], np.ndarray]:
-    """Seeds and rows that a batch of 32 is cut into, rows that one of 8 is; and the students' numbers."""
+def run(devices: int, seeds: int, engine: str) -> tuple[list[int], np.ndarray]:
+    """Seeds and rows that a batch of 32 is cut into, and one of 8; and the students' numbers."""
     environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
-    command = [sys.executable, "-c", JOB, str(seeds)]
+    command = [sys.executable, "-c", JOB, str(seeds), engine]
     done = subprocess.run(command, check=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     shares, *numbers = done.stdout.splitlines()
     return list(map(int, shares.split())), np.array(" ".join(numbers).split(), float)
 
 
 @pytest.mark.parametrize(
-    ("devices", "seeds", "shares"),
+    ("devices", "seeds", "engine", "shares"),
     [
-        pytest.param(2, 1, [1, 2, 1], id="a batch on two devices, unless it is too small"),
-        pytest.param(2, 3, [2, 1, 1], id="three seeds on two devices"),
+        pytest.param(2, 1, "fused", [1, 2, 1, 1], id="a batch on two devices, unless it is too small"),
+        pytest.param(2, 3, "fused", [2, 1, 2, 1], id="three seeds on two devices"),
+        pytest.param(
+            2, 3, "native", [1, 1, 2, 1], id="each of three seeds on two threads, unless its batch is too small"
+        ),
     ],
 )
-def test_devices_change_nothing(devices, seeds, shares):
-    alone, expected = run(1, seeds)
-    shared, found = run(devices, seeds)
-    assert (alone, shared) == ([1, 1, 1], shares)
+def test_devices_change_nothing(devices, seeds, engine, shares):
+    alone, expected = run(1, seeds, engine)
+    shared, found = run(devices, seeds, engine)
+    assert (alone, shared) == ([1, 1, 1, 1], shares)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
