@@ -87,7 +87,7 @@ def fit_vectors(
 
     Each has mean square 1, however rare its token is; padding and tokens that no text has are 0.
     """
-    from student_jax.data.corpus_features import find_directions  # scikit-learn takes a second to import
+    from student_jax.data.corpus_fit import find_directions  # scikit-learn takes a second to import
 
     rows = np.repeat(np.arange(len(tokens)), tokens.shape[1])
     counts = sp.csr_array((np.ones(tokens.size, np.float32), (rows, tokens.ravel())), shape=(len(tokens), vocabulary))

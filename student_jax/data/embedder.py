@@ -117,7 +117,7 @@ def fit_embedder(
         raise UserError("embed: the training split must have at least one text, got 0")
     texts = [rules.normalise(text) for text in texts]
     if config.kind == "corpus":
-        from student_jax.data.corpus_features import fit_corpus
+        from student_jax.data.corpus_fit import fit_corpus
 
         return Embedder(config, fit_corpus(config, texts, labels if config.class_weights else None), rules)
     if config.kind == "static":

@@ -1,14 +1,12 @@
 """The terms of a vocabulary as keyed hashes, so that who reads it reads no word of the training texts.
 
-In: what cuts a text into terms, a salt.  Out: HashedTerms, hash_term(), require_salt().  Imports: the standard library.
+In: terms, a salt.  Out: hash_term(), require_salt().  Imports: the standard library.
 
 That hides words from a reader, not from a dictionary: the salt goes where the hashes go, for a student must hash the
 terms of the texts that it is asked.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -17,18 +15,6 @@ from typing import Any
 HASH_BYTES = 8
 # The terms of texts recur: of a few million in a corpus most are among its 65,536 last different ones.
 KNOWN_HASHES = 1 << 16
-
-
-@dataclass(frozen=True)
-class HashedTerms:
-    """An analyzer as scikit-learn's vectorizers take one: a text -> the hashes of the terms that `analyse` finds."""
-
-    analyse: Callable[[str], Iterable[str]]
-    salt: str
-
-    def __call__(self, text: str) -> list[int]:
-        """The hash of each term of `text`, in their order."""
-        return [hash_term(term, self.salt) for term in self.analyse(text)]
 
 
 @lru_cache(KNOWN_HASHES)

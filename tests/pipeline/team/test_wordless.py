@@ -7,7 +7,7 @@ from tokenizers.models import WordLevel
 
 from pipeline.team.wordless import require_wordless
 from student_jax.config import EmbedConfig
-from student_jax.data.corpus_features import fit_corpus
+from student_jax.data.corpus_fit import fit_corpus
 from student_jax.data.embedder import Embedder
 from student_jax.data.file_features import FileEmbedding
 from student_jax.data.static_features import StaticEmbedding

@@ -17,7 +17,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from student_jax.config import EmbedConfig
-from student_jax.data.corpus_features import _weigh_known, find_directions, weigh_terms
+from student_jax.data.corpus_fit import _weigh_known, find_directions, weigh_terms
 from student_jax.data.embedder import fit_embedder, load_embedder
 from teacher_cache.errors import UserError
 from teacher_cache.schema import NO_LABEL
@@ -101,7 +101,7 @@ def test_class_weights_turn_the_features_to_what_tells_classes_apart():
 
 def test_at_most_max_terms_of_each_kind():
     embedder = fit_embedder(EmbedConfig(max_terms=5), TEXTS, LABELS)
-    assert [len(vectorizer.vocabulary) for vectorizer in embedder.embedding.vectorizers.values()] == [5, 5]
+    assert [len(vocabulary.terms) for vocabulary in embedder.embedding.vocabularies.values()] == [5, 5]
 
 
 def test_a_text_without_known_terms_is_zero():
@@ -154,14 +154,14 @@ def test_scripts_without_spaces_are_told_apart_by_what_titles_share(script, tmp_
     classify = LogisticRegression().fit(loaded.transform(texts), labels).predict
     titles, truth = map(list, zip(*asked, strict=True))
     assert classify(loaded.transform(titles)).tolist() == truth
-    assert middles[0][0] in loaded.embedding.vectorizers["words"].get_feature_names_out()
+    assert middles[0][0] in loaded.embedding.vocabularies["words"].terms
 
 
 def test_titles_may_share_parts_of_words_alone(tmp_path):
     """No word is in two texts; endings are."""
     texts = [f"{a}{b}{'heit' if k % 2 else 'ung'}" for k, (a, b) in enumerate(itertools.product("bcdf", "klmn"))]
     embedder = fit_embedder(EmbedConfig(dimensions=4), texts, [k % 2 for k in range(16)])
-    assert list(embedder.embedding.vectorizers) == ["characters"]
+    assert list(embedder.embedding.vocabularies) == ["characters"]
     embedder.save(tmp_path)
     np.testing.assert_array_equal(load_embedder(tmp_path).transform(texts), embedder.transform(texts))
 

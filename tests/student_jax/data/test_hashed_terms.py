@@ -8,7 +8,7 @@ import pytest
 
 from student_jax.config import EmbedConfig
 from student_jax.data.embedder import fit_embedder, load_embedder
-from student_jax.data.hashed_terms import HashedTerms, hash_term
+from student_jax.data.hashed_terms import hash_term
 from teacher_cache.errors import UserError
 from teacher_cache.sealed import read_sealed, write_sealed
 
@@ -48,11 +48,6 @@ def test_a_term_has_another_hash_in_another_vocabulary():
     salts = [fit_embedder(HASHED, texts, LABELS).embedding.salt for texts in (TEXTS, [f"{text} x" for text in TEXTS])]
     assert len({hash_term("film", salt) for salt in salts}) == 2
     assert len({hash_term(term, salts[0]) for term in ("film", "films", "fil m", "\ud800")}) == 4
-
-
-def test_a_text_becomes_the_hashes_of_its_terms():
-    salt = "0" * 64
-    assert HashedTerms(str.split, salt)("to be to") == [hash_term(term, salt) for term in ("to", "be", "to")]
 
 
 @pytest.mark.parametrize(
