@@ -1,7 +1,7 @@
 """A trained student on disk: student.safetensors holds every seed's parameters, student.json all else.
 
 In: a Training or a Checkpoint, and a folder.
-Out: Checkpoint, save_student(), save_checkpoint(), load_checkpoint().
+Out: Checkpoint, save_student(), save_checkpoint(), load_checkpoint(), find_owner().
 Imports: NumPy, pydantic, safetensors; never jax.
 """
 
@@ -19,6 +19,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from safetensors import SafetensorError
 
 from student_jax.calibration import Calibration
+from student_jax.circuit.stored_terms import Owner, hash_student
 from student_jax.config import StudentConfig
 from student_jax.data.embedder import link_embedder
 from student_jax.parameters import Parameters, arrange_parameters, list_shapes, name_parameters
@@ -157,6 +158,13 @@ def load_checkpoint(folder: Path, circuit: Path | None = None) -> Checkpoint:
     except (OSError, ValueError, KeyError, SafetensorError) as error:  # KeyError: a type that NumPy does not have
         raise UserError(f"{path} cannot be read as safetensors: {error}; retrain or pull it") from None
     return Checkpoint(description, _arrange(arrays, description, path))
+
+
+def find_owner(folder: Path, checkpoint: Checkpoint) -> Owner:
+    """By what the polynomial of the student in `folder` knows whose it is."""
+    description = checkpoint.description
+    qubits = description.config.circuit.qubits
+    return Owner(hash_student(folder / TENSORS), description.selected, len(description.labels), qubits)
 
 
 def _read_description(path: Path) -> tuple[Description, str]:

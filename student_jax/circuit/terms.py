@@ -1,7 +1,8 @@
 """A trained circuit's polynomial cut short, with a bound on what that can do to any probability, of any text.
 
 In: the coefficients of surrogate.py.  Out: Terms, sort_terms(), bound_probabilities(), cut_terms(),
-fill_coefficients(), score_angles().  Imports: numpy.
+fill_coefficients(), score_angles().  Imports: numpy alone, for
+it is what a student at work needs. Coefficients are (classes, 3, ..., 3), angles z (rows, qubits).
 
 What is dropped of a class's polynomial changes its score by a sum of A_c[t] prod_i f_(t_i)(z_i), f = (1, -sin, cos).
 Of the dropped terms take those that have a sine or cosine on the same set S of qubits. Their products are entries of
@@ -19,7 +20,6 @@ the others are; what all scores have in common cancels.
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt
 
 # What float64 may lose where coefficients are made and summed: this part of their absolute sum, some 1e-15 as measured.
 ROUNDING = 1e-13
@@ -35,12 +35,12 @@ class Terms(NamedTuple):
     """
 
     qubits: int
-    positions: UInt[np.ndarray, " terms"]
-    coefficients: Float[np.ndarray, " terms"]
-    rest: Float[np.ndarray, " classes"]
+    positions: np.ndarray  # (terms,)
+    coefficients: np.ndarray  # (terms,)
+    rest: np.ndarray  # (classes,)
 
 
-def sort_terms(coefficients: Float[np.ndarray, "classes ..."]) -> Terms:
+def sort_terms(coefficients: np.ndarray) -> Terms:
     """All coefficients but those that float64 cannot tell from zero; of equal ones the first by position."""
     sizes = np.abs(coefficients).ravel()
     order = np.argsort(-sizes, kind="stable")
@@ -50,7 +50,7 @@ def sort_terms(coefficients: Float[np.ndarray, "classes ..."]) -> Terms:
     return _keep(terms, len(kept))
 
 
-def bound_scores(terms: Terms, kept: int) -> Float[np.ndarray, " classes"]:
+def bound_scores(terms: Terms, kept: int) -> np.ndarray:
     """How far each class's score can be off, e_c above, where only the first `kept` terms are left."""
     sets = _list_sets(terms.qubits)
     classes, place = np.divmod(terms.positions[kept:], np.uint32(len(sets)))
@@ -60,7 +60,7 @@ def bound_scores(terms: Terms, kept: int) -> Float[np.ndarray, " classes"]:
     return terms.rest + norms.reshape(len(terms.rest), -1).sum(axis=1)
 
 
-def bound_probabilities(scores: Float[np.ndarray, " classes"], temperature: float) -> float:
+def bound_probabilities(scores: np.ndarray, temperature: float) -> float:
     """How far any probability can be off where each class's score can be off by that of `scores`."""
     return float(np.tanh(np.sort(scores)[-2:].sum() / temperature / 4))
 
@@ -81,16 +81,14 @@ def cut_terms(terms: Terms, error: float, temperature: float = 1.0) -> tuple[Ter
     return _keep(terms, enough), bound(enough)
 
 
-def fill_coefficients(terms: Terms) -> Float[np.ndarray, "classes ..."]:
+def fill_coefficients(terms: Terms) -> np.ndarray:
     """The array of coefficients that these terms are, zero elsewhere."""
     filled = np.zeros((len(terms.rest), *(3,) * terms.qubits), terms.coefficients.dtype)
     filled.reshape(-1)[terms.positions] = terms.coefficients
     return filled
 
 
-def score_angles(
-    coefficients: Float[np.ndarray, "classes ..."], z: Float[np.ndarray, "rows qubits"]
-) -> Float[np.ndarray, "rows classes"]:
+def score_angles(coefficients: np.ndarray, z: np.ndarray) -> np.ndarray:
     """The scores of the encoding's angles, in their precision: two products of factors and one contraction a class."""
     middle = z.shape[1] // 2
     matrices = coefficients.reshape(len(coefficients), 3**middle, -1)
@@ -104,7 +102,7 @@ def score_angles(
     return scores
 
 
-def _multiply(factors: Float[np.ndarray, "rows qubits 3"]) -> Float[np.ndarray, "rows products"]:
+def _multiply(factors: np.ndarray) -> np.ndarray:
     products = np.ones((len(factors), 1), factors.dtype)
     for qubit in range(factors.shape[1]):
         products = (products[:, :, None] * factors[:, None, qubit]).reshape(len(factors), -1)

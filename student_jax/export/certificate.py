@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from student_jax.checkpoint import TENSORS, Checkpoint
-from student_jax.circuit.stored_terms import Owner, StoredTerms, hash_student, load_terms, save_terms
+from student_jax.checkpoint import Checkpoint, find_owner
+from student_jax.circuit.stored_terms import StoredTerms, load_terms, save_terms
 from student_jax.circuit.surrogate import build_coefficients
 from student_jax.circuit.terms import Terms, cut_terms, fill_coefficients, score_angles, sort_terms
 from student_jax.data.stored import StoredValues
@@ -50,7 +50,7 @@ def sort_student(checkpoint: Checkpoint) -> Terms:
 
 def add_surrogate(folder: Path, checkpoint: Checkpoint, terms: Terms) -> None:
     """Publish the files of `terms`, of the student that is in `folder`."""
-    save_terms(folder, terms, _find_owner(folder, checkpoint))
+    save_terms(folder, terms, find_owner(folder, checkpoint))
 
 
 def read_surrogate(folder: Path, checkpoint: Checkpoint) -> StoredTerms | None:
@@ -59,7 +59,7 @@ def read_surrogate(folder: Path, checkpoint: Checkpoint) -> StoredTerms | None:
     Raises:
         UserError: a file is missing, damaged, edited, or another student's.
     """
-    return load_terms(folder, _find_owner(folder, checkpoint))
+    return load_terms(folder, find_owner(folder, checkpoint))
 
 
 def find_angles(checkpoint: Checkpoint, features: np.ndarray | StoredValues) -> Float[np.ndarray, "rows qubits"]:
@@ -99,9 +99,3 @@ def tabulate_cuts(
 def _soften(scores: np.ndarray, temperature: float) -> np.ndarray:
     powers = np.exp((scores - scores.max(axis=1, keepdims=True)) / temperature)
     return powers / powers.sum(axis=1, keepdims=True)
-
-
-def _find_owner(folder: Path, checkpoint: Checkpoint) -> Owner:
-    description = checkpoint.description
-    circuit = description.config.circuit
-    return Owner(hash_student(folder / TENSORS), description.selected, len(description.labels), circuit.qubits)

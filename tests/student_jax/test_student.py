@@ -122,7 +122,9 @@ def test_a_text_fails_alone_and_its_form_does_not_matter(folder):
 
 def test_a_fork_is_refused_in_one_line(folder):
     """As a child sees it: JAX's threads stay behind, and it would wait for ever."""
-    student = replace(Student.load(folder), process=1)
+    student = Student.load(folder, engine="fused")
+    assert student.predict(["good film"]).labels == ["fine"]
+    student.scorer.process = 1
     with pytest.raises(UserError, match=r"in the process that loaded it, 1, got its fork \d+; load it in the fork"):
         student.predict(["good film"])
 
