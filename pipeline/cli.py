@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "draw": "The circuit; live and dead parameters",
         "diagnose": "Shots, noise and vanishing gradients",
         "cascade": "How many texts to leave to the teacher",
+        "surrogate": "The circuit as a polynomial, cut with a bound",
     },
     "The student at work": {
         "predict": "Classify texts, one line of JSON each",

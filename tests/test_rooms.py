@@ -5,9 +5,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("pipeline", "student_jax", "teacher_cache")
-# Stages and commands are called as the user types them; `qdllm student` trains what student_jax/student.py loads.
+# Stages and commands are called as the user types them; `qdllm student` trains what student_jax/student.py loads, and
+# `qdllm surrogate` shows what student_jax/circuit/surrogate.py builds.
 TYPED = ("pipeline/commands", "pipeline/stages")
-PAIRS = {"student.py"}
+PAIRS = {"student.py", "surrogate.py"}
 
 
 def list_modules(*folders: str) -> list[str]:

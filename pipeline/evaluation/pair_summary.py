@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.evaluation.confidence import Calibrated, Errors
+from pipeline.evaluation.cuts import describe_surrogate
 from pipeline.evaluation.metrics import expected_calibration_error, negative_log_likelihood
 from pipeline.evaluation.predictions import count_training, predict_splits, read_embedder, score_splits, sees_labels
 from pipeline.evaluation.scoring import Predictions, average_scores, count_sides, score_seeds, score_teacher
@@ -82,6 +83,7 @@ def summarise_pair(
         coverage=tabulate_coverage(said["test"]),
         coverage_area=measure_coverage_area(said["test"]),
         cascade=measure_cascade(said["validation"], said["test"]),
+        surrogate=describe_surrogate(checkpoint, student, test, scores["test"][chosen]),
     )
     return summary, probabilities
 

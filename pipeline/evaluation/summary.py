@@ -152,6 +152,29 @@ class Reliability:
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
+class Cut:
+    """The chosen seed's polynomial cut to a certified `bound`, `error` at most, of every probability of any text.
+
+    `labels_changed` counts the test texts whose class it changes; `largest_error` is of all their probabilities.
+    """
+
+    error: Fraction
+    terms: Count
+    bound: Fraction
+    labels_changed: Count
+    largest_error: Fraction
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Surrogate:
+    """The polynomial that the chosen seed's circuit is: how many coefficients it can have, how many are not zero."""
+
+    coefficients: Count
+    exact_terms: Count
+    cuts: list[Cut]
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
 class TrainedOn:
     """How many texts with a label, and without one, a model was trained on."""
 
@@ -209,6 +232,7 @@ class PairSummary(Trained):
     All scores are at temperature 1, as those of the comparators are; `calibrated`, None where labels were too few, has
     what changes with the fitted one. `coverage` and its area (under the curve of error against share answered),
     `cascade` and the answers are of the chosen seed as `predict` has it, on the test split.
+    `surrogate` is None where no polynomial lies beside the student.
     """
 
     parameters: StudentParameters
@@ -221,6 +245,7 @@ class PairSummary(Trained):
     coverage: list[CoverageStep]
     coverage_area: Fraction
     cascade: Cascade
+    surrogate: Surrogate | None = None
 
     @property
     def trivial(self) -> dict[str, Any]:

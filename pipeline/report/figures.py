@@ -6,12 +6,13 @@ Imports: matplotlib, NumPy.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from pipeline.report.columns import Table
 from pipeline.report.paired_tests import name_comparator
@@ -155,6 +156,37 @@ def draw_reliability(name: str, title: str, table: Table, errors: Mapping[str, f
     return Figure(name, title, description, draw_svg(name, 360, paint), table)
 
 
+def draw_terms(name: str, title: str, table: Table) -> Figure:
+    """How many terms of a circuit's polynomial are left for an error, of one pair's `surrogates` table."""
+    records = table.records()
+    exact = records[0]["exact_terms"]
+
+    def paint(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        axes.axhline(exact, color=INK, linestyle=":", linewidth=1.2)
+        for key, label, style in (
+            ("largest_error", "largest on test texts", _MARKS["comparator"] | {"linestyle": "--"}),
+            ("bound", "certified, any text", _MARKS["student"]),
+        ):
+            known = [(row[key], row["terms"]) for row in records if row[key] > 0 and row["terms"]]
+            axes.plot([error for error, _ in known], [terms for _, terms in known], label=label, **style)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        for axis, shown in ((axes.xaxis, "g"), (axes.yaxis, ",g")):  # 0.001 and 10,000: the page sets no powers
+            axis.set_major_locator(LogLocator(numticks=5))
+            axis.set_major_formatter(partial(_format_tick, shown))
+            axis.set_minor_formatter(NullFormatter())
+        axes.set_xlabel("Error of a probability")
+        axes.set_ylabel("Terms, all classes")
+        canvas.legend(loc="outside upper left", ncols=2)
+
+    description = (
+        f"Dots: no text can be off by more. Diamonds: the test text that is off by most. Dotted: all {exact:,} terms, "
+        "with which the polynomial is the circuit."
+    )
+    return Figure(name, title, description, draw_svg(name, 300, paint), table)
+
+
 def draw_lengths(name: str, title: str, table: Table, median: float) -> Figure:
     """Histogram of the texts' lengths, of a `lengths` table of one task."""
     records = table.records()
@@ -194,6 +226,10 @@ def _plot_dots(axes: Axes, rows: Rows, places: Sequence[int], style: str, label:
         if row["accuracy_low"] is not None:
             axes.hlines(place, row["accuracy_low"], row["accuracy_high"], color=_MARKS[style]["color"], linewidth=2.4)
     axes.plot([row["accuracy"] for row in rows], places, linestyle="none", label=label, **_MARKS[style])
+
+
+def _format_tick(shown: str, value: float, _: int) -> str:
+    return format(value, shown)
 
 
 def _plot_epochs(axes: Axes, seeds: Mapping[Any, Rows], key: str, label: str | None, **style: Any) -> None:

@@ -45,6 +45,7 @@ class Pair:
     comparators: Figure | None
     finding: str | None
     margin: float
+    terms: Figure | None
 
 
 def build_report(runs: Sequence[Run], profile: str, folder: Path) -> None:
@@ -76,6 +77,7 @@ def build_tables(runs: Sequence[Run], profile: str) -> dict[str, Table]:
         *(student_tables.tabulate_curves, student_tables.tabulate_confusion, student_tables.tabulate_reliability),
         *(confidence_tables.tabulate_calibration, confidence_tables.tabulate_coverage),
         confidence_tables.tabulate_cascade,
+        student_tables.tabulate_surrogates,
         *(provenance.tabulate_settings, provenance.tabulate_costs, provenance.tabulate_stages),
     )
     tables = {table.name: table for table in (build(runs) for build in builders)}
@@ -159,10 +161,16 @@ def _show_pair(index: int, run: Run, tables: Mapping[str, Table]) -> Pair:
         else None,
         finding=paired_tests.sum_up(own["verdicts"]),
         margin=1.96 * (accuracy * (1 - accuracy) / run.texts) ** 0.5,
+        terms=figures.draw_terms(f"terms-{index}", f"Circuit as a polynomial, {label}", own["surrogates"])
+        if own["surrogates"].rows
+        else None,
     )
 
 
-_OF_PAIRS = ("finetune", "curves", "reliability", "coverage", "cascade", "confusion", "comparators", "verdicts")
+_OF_PAIRS = (
+    *("finetune", "curves", "reliability", "coverage", "cascade", "confusion", "comparators", "verdicts"),
+    "surrogates",
+)
 
 
 def _group_circuits(runs: Sequence[Run]) -> list[dict[str, Any]]:

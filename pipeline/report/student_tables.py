@@ -1,4 +1,4 @@
-"""Tables of how good the students are: metrics, seeds, training, confusion, calibration.
+"""Tables of how good the students are: metrics, seeds, training, confusion, calibration, polynomials.
 
 In: runs.  Out: one function per table.  Imports: the standard library alone.
 """
@@ -96,3 +96,20 @@ def tabulate_reliability(runs: Sequence[Run]) -> Table:
         for one in bins or ()
     )
     return Table.build("reliability", "Reliability, test split", columns, records)
+
+
+def tabulate_surrogates(runs: Sequence[Run]) -> Table:
+    """Each chosen seed's polynomial cut to several errors, where one lies beside the student."""
+    columns = (
+        *(TASK, TEACHER, Column("error", "Error asked for", "significant"), Column("terms", "Terms", "count")),
+        *(Column("exact_terms", "Terms, exact", "count"), Column("bound", "Certified bound", "significant")),
+        Column("labels_changed", "Test labels changed", "count"),
+        Column("largest_error", "Largest error, test", "significant"),
+    )
+    records = (
+        run.names | asdict(cut) | {"exact_terms": run.summary.surrogate.exact_terms}
+        for run in runs
+        if run.summary.surrogate is not None
+        for cut in run.summary.surrogate.cuts
+    )
+    return Table.build("surrogates", "Circuits as polynomials, all classes", columns, records)

@@ -1,6 +1,6 @@
 """A trained circuit as the trigonometric polynomial that it is, exactly.
 
-In: CircuitConfig, trained angles and readout.  Out: MAX_QUBITS, build_coefficients(), require_surrogate().
+In: CircuitConfig, trained angles and readout.  Out: build_coefficients(), find_obstacle().
 Imports: numpy.
 
 RX(z)|0> has the Bloch vector (0, -sin z, cos z): its density matrix is (1 - sin z Y + cos z Z) / 2. With U what comes
@@ -22,7 +22,6 @@ Only the light cone of the measured qubits is moved; outside of it no coefficien
 """
 
 from collections.abc import Callable, Sequence
-from functools import reduce
 from itertools import groupby
 from typing import Any
 
@@ -36,6 +35,7 @@ from student_jax.config import CircuitConfig
 from teacher_cache.errors import UserError
 
 MAX_QUBITS = 13
+MAX_COEFFICIENTS = 1 << 25  # of all classes: 256 MiB
 # Rows of a matrix whose phases are turned at once hold so many numbers: 1 MiB.
 _BLOCK = 1 << 17
 
@@ -58,46 +58,46 @@ def build_coefficients(
         two matrices of 4^n numbers: 64 MiB for 11 qubits, 1 GiB for 13.
 
     Raises:
-        UserError: another circuit than the shipped one, or more than 13 qubits.
+        UserError: another circuit than the shipped one, or more qubits or coefficients than are built.
     """
-    require_surrogate(circuit, classes)
+    obstacle = find_obstacle(circuit, classes)
+    if obstacle is not None:
+        raise UserError(obstacle)
     gates, alive = list_gates(circuit), find_live_gates(circuit, classes)
     read = measured_wires(circuit, classes)
     live = [gate for gate, acts in zip(gates, alive, strict=True) if acts]
     wires = sorted({wire for gate in live for wire in gate.wires} | set(read))
     place = {wire: index for index, wire in enumerate(wires)}
     weight, bias = (np.eye(classes), np.zeros(classes)) if readout is None else map(np.float64, readout)
-    signs = 1.0 - 2 * index_bits(len(wires))
-    observables = (signs[:, [place[wire] for wire in read]] @ weight).T
+    read_alone = classes > len(read)  # then fewer are moved, and mixed afterwards
+    signs = 1.0 - 2 * index_bits(len(wires))[:, [place[wire] for wire in read]]
+    observables = (signs if read_alone else signs @ weight).T
     moves = _list_moves(
         [gate for gate in live if gate.parameter is None or gate.parameter.array != INPUT], place, angles
     )
     coefficients = np.zeros((classes, *(3,) * circuit.qubits))
     cone = tuple(slice(None) if wire in place else 0 for wire in range(circuit.qubits))
-    for index, observable in enumerate(observables):
-        matrix = reduce(lambda moved, move: move(moved), reversed(moves), np.diag(observable))
-        coefficients[index][cone] = _contract(matrix, len(wires))
+    built = np.stack([_contract(_move_back(observable, moves), len(wires)) for observable in observables])
+    coefficients[(slice(None), *cone)] = np.tensordot(weight.T, built, 1) if read_alone else built
     coefficients.reshape(classes, -1)[:, 0] += bias
     return coefficients
 
 
-def require_surrogate(circuit: CircuitConfig, classes: int) -> None:
-    """Refuse a circuit that has no such form, or too large a one.
-
-    Raises:
-        UserError: it is one of the user's own, of another ansatz, or has more than 13 qubits.
-    """
+def find_obstacle(circuit: CircuitConfig, classes: int) -> str | None:
+    """Why a circuit has no such form, or too large a one: a rule and the value got. None where it has."""
     found = circuit.ansatz if circuit.file is None else f"the circuit of {circuit.file}"
     if found != "layers":
-        raise UserError(
+        return (
             f"a surrogate is made of the ansatz layers alone, whose encoding stands once before all else, got {found}"
         )
-    if circuit.qubits > MAX_QUBITS:
-        numbers = 2 * 4**circuit.qubits + classes * 3**circuit.qubits
-        raise UserError(
-            f"a surrogate must have at most {MAX_QUBITS} qubits, got {circuit.qubits}, for which {numbers >> 17} MiB "
-            "would be needed; train a narrower circuit"
-        )
+    coefficients = classes * 3**circuit.qubits
+    if circuit.qubits <= MAX_QUBITS and coefficients <= MAX_COEFFICIENTS:
+        return None
+    return (
+        f"a surrogate must have at most {MAX_QUBITS} qubits and {MAX_COEFFICIENTS:,} coefficients, got "
+        f"{circuit.qubits} qubits and {coefficients:,} coefficients, which would need "
+        f"{(2 * 4**circuit.qubits + coefficients) >> 17:,} MiB; train a narrower circuit"
+    )
 
 
 def _list_moves(gates: Sequence[Gate], place: dict[int, int], angles: Any) -> list[_Move]:
@@ -109,6 +109,14 @@ def _list_moves(gates: Sequence[Gate], place: dict[int, int], angles: Any) -> li
         turns = [float(getattr(angles, p.array)[p.place]) for gate in run if (p := gate.parameter) is not None]
         moves.append({"RY": _rotate, "diagonal": _turn_phases, "CNOT": _permute}[kind](places, turns, len(place)))
     return moves
+
+
+def _move_back(observable: np.ndarray, moves: Sequence[_Move]) -> np.ndarray:
+    """The matrix of a diagonal observable before `moves`, which are in order of time."""
+    matrix = np.diag(observable)
+    for move in reversed(moves):
+        matrix = move(matrix)
+    return matrix
 
 
 def _rotate(places: Sequence[Sequence[int]], turns: Sequence[float], qubits: int) -> _Move:

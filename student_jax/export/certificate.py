@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from student_jax.calibration import soften
 from student_jax.checkpoint import Checkpoint, find_owner
 from student_jax.circuit.stored_terms import StoredTerms, load_terms, save_terms
 from student_jax.circuit.surrogate import build_coefficients
@@ -25,13 +26,14 @@ class Cut(NamedTuple):
     """The fewest terms, over all classes, whose certified `bound` is `error` at most, and what they do to given texts.
 
     `labels_changed` counts texts whose likeliest class is another one; `largest_error` is of all their probabilities.
+    Both are None where there are no texts.
     """
 
     error: float
     terms: int
     bound: float
-    labels_changed: int
-    largest_error: float
+    labels_changed: int | None
+    largest_error: float | None
 
 
 def sort_student(checkpoint: Checkpoint) -> Terms:
@@ -49,7 +51,7 @@ def sort_student(checkpoint: Checkpoint) -> Terms:
 
 
 def add_surrogate(folder: Path, checkpoint: Checkpoint, terms: Terms) -> None:
-    """Publish the files of `terms`, of the student that is in `folder`."""
+    """Publish the files of the polynomial that `sort_student` gave, in the folder of its student."""
     save_terms(folder, terms, find_owner(folder, checkpoint))
 
 
@@ -72,30 +74,28 @@ def find_angles(checkpoint: Checkpoint, features: np.ndarray | StoredValues) -> 
 
 def tabulate_cuts(
     terms: Terms,
-    z: Float[np.ndarray, "rows qubits"],
-    exact: Float[np.ndarray, "rows classes"],
+    errors: Sequence[float],
     temperature: float,
-    errors: Sequence[float] = ERRORS,
+    z: Float[np.ndarray, "rows qubits"] | None = None,
+    exact: Float[np.ndarray, "rows classes"] | None = None,
 ) -> list[Cut]:
     """What `terms` cut to each of `errors` do.
 
     Args:
         terms: of the polynomial, in the order of their sizes.
-        z: the encoding's angles of some texts.
-        exact: the student's own scores of them.
-        temperature: what scores are divided by before their softmax.
         errors: in probabilities; where even all terms have a larger bound, all are taken and the bound says so.
+        temperature: what scores are divided by before their softmax.
+        z: the encoding's angles of some texts; None where there are none.
+        exact: the student's own scores of them.
     """
-    wanted = _soften(exact, temperature)
     cuts = []
     for error in errors:
         cut, bound = cut_terms(terms, error, temperature)
-        found = _soften(score_angles(fill_coefficients(cut), z), temperature)
-        changed = int((found.argmax(axis=1) != wanted.argmax(axis=1)).sum())
-        cuts.append(Cut(error, len(cut.positions), bound, changed, float(np.abs(found - wanted).max())))
+        changed, largest = None, None
+        if z is not None and exact is not None:
+            wanted = soften(exact, temperature)
+            found = soften(score_angles(fill_coefficients(cut), z), temperature)
+            changed = int((found.argmax(axis=1) != wanted.argmax(axis=1)).sum())
+            largest = float(np.abs(found - wanted).max())
+        cuts.append(Cut(error, len(cut.positions), bound, changed, largest))
     return cuts
-
-
-def _soften(scores: np.ndarray, temperature: float) -> np.ndarray:
-    powers = np.exp((scores - scores.max(axis=1, keepdims=True)) / temperature)
-    return powers / powers.sum(axis=1, keepdims=True)

@@ -12,6 +12,7 @@ from pipeline.evaluation.sending import Said, measure_cascade, measure_coverage_
 from pipeline.evaluation.summary import (
     Bin,
     Comparison,
+    Cut,
     Epoch,
     PairSummary,
     Parameters,
@@ -21,6 +22,7 @@ from pipeline.evaluation.summary import (
     Sides,
     StudentParameters,
     StudentScores,
+    Surrogate,
     TeacherScores,
     TrainedOn,
 )
@@ -88,6 +90,19 @@ class Maker:
         right = self.random.uniform(size=rows) < confidence
         return Said(confidence, right, self.random.uniform(size=rows) < confidence.mean() + 0.05)
 
+    def expand(self, classes: int) -> Surrogate:
+        cuts = [
+            Cut(
+                error=error,
+                terms=int(9_000 / error**0.6),
+                bound=error * 0.99,
+                labels_changed=0,
+                largest_error=error / 99,
+            )
+            for error in (0.3, 0.1, 0.01, 0.001)
+        ]
+        return Surrogate(coefficients=classes * 3**11, exact_terms=classes * 3**11 - 500, cuts=cuts)
+
     def train(self, step: float, settings: int, **names: Any) -> dict[str, Any]:
         seeds = [
             SeedScores(seed=seed, validation=self.score(self.accuracy + step), test=self.score(self.accuracy + step))
@@ -153,6 +168,7 @@ def make_run(
         coverage=tabulate_coverage(said),
         coverage_area=measure_coverage_area(said),
         cascade=measure_cascade(maker.answer(), said),
+        surrogate=maker.expand(classes),
     )
     comparisons = {
         name: Comparison(

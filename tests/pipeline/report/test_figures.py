@@ -57,6 +57,24 @@ def test_a_single_epoch_is_drawn(make_run):
     assert count_marks(figure, "teacher") >= 2
 
 
+def test_terms_are_drawn_against_both_errors(make_run):
+    figure = figures.draw_terms("f", "F", build_tables([make_run()], "default")["surrogates"])
+    # One more of each is the legend's.
+    assert count_marks(figure, "student") == count_marks(figure, "comparator") == 4 + 1
+    assert {"Error of a probability", "Terms, all classes", "certified, any text"} <= set(read_texts(figure))
+    assert {"0.01", "100,000"} <= set(read_texts(figure))
+    assert "all 353,794 terms" in figure.description
+
+
+def test_a_cut_that_costs_nothing_is_drawn(make_run):
+    """A small circuit has few terms, and none may be left for a large error: logarithms have no zero."""
+    run = make_run()
+    cuts = [replace(cut, terms=0, largest_error=0.0) for cut in run.summary.surrogate.cuts]
+    run = replace(run, summary=replace(run.summary, surrogate=replace(run.summary.surrogate, cuts=cuts)))
+    figure = figures.draw_terms("f", "F", build_tables([run], "default")["surrogates"])
+    assert count_marks(figure, "student") == 1  # the legend's
+
+
 def test_reliability_gives_the_calibration_errors(make_run):
     table = build_tables([make_run()], "default")["reliability"]
     figure = figures.draw_reliability("f", "F", table, {"teacher": 0.01234, "student": 0.5})

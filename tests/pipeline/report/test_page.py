@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -86,9 +87,9 @@ def test_ids_are_unique_and_every_reference_has_its_target(many):
 def test_every_figure_has_a_title_and_a_description(many):
     texts = {one["id"]: one["text"].strip() for one in many.elements if "id" in one}
     drawings = many.find("svg")
-    # What teachers were worth, lengths by task, accuracy by split, four by student, fine-tuning and comparators of
+    # What teachers were worth, lengths by task, accuracy by split, five by student, fine-tuning and comparators of
     # three, one circuit for all.
-    assert len(drawings) == 1 + 2 + 2 + 4 * 4 + 3 + 3 + 1
+    assert len(drawings) == 1 + 2 + 2 + 5 * 4 + 3 + 3 + 1
     for drawing in drawings:
         assert drawing["role"] == "img"
         assert texts[drawing["aria-labelledby"]]
@@ -195,3 +196,12 @@ def test_same_runs_give_the_same_bytes(make_run, tmp_path):
     assert pages[0] == pages[1]
     tables = [{path.name: path.read_bytes() for path in (tmp_path / name / "tables").iterdir()} for name in ("a", "b")]
     assert tables[0] == tables[1]
+
+
+def test_a_student_without_a_polynomial_has_no_figure_of_it(make_run, tmp_path):
+    run = make_run()
+    page = Page(build([run], tmp_path / "with"))
+    assert any("Circuit as a polynomial" in one["text"] for one in page.find("figcaption"))
+    run = replace(run, summary=replace(run.summary, surrogate=None))
+    page = Page(build([run], tmp_path / "without"))
+    assert not any("polynomial" in one["text"] for one in page.find("figcaption") + page.find("strong"))

@@ -82,12 +82,26 @@ def test_outside_of_the_light_cone_there_is_nothing():
         (CircuitConfig(ansatz="reupload"), "ansatz layers alone, .* got reupload$"),
         (CircuitConfig(file="own.py", arrays={"a": [2]}, outputs=2), "got the circuit of own.py$"),
         # By hand: 2 matrices of 4^14 numbers of 8 bytes are 4,096 MiB, 4 times 3^14 of them 145.
-        (CircuitConfig(qubits=14), "at most 13 qubits, got 14, for which 4241 MiB"),
+        (CircuitConfig(qubits=14), "at most 13 qubits and .* got 14 qubits and .* need 4,241 MiB"),
     ],
 )
 def test_refusals(circuit, rule):
     with pytest.raises(UserError, match=rule):
         build_coefficients(circuit, 4, None, None)
+
+
+def test_too_many_classes_are_refused():
+    """By hand: 200 times 3^11 are 35,429,400; with two matrices of 4^11, of 8 bytes each, 334 MiB."""
+    with pytest.raises(UserError, match=r"33,554,432 coefficients, got 11 qubits and 35,429,400 .* need 334 MiB"):
+        build_coefficients(CircuitConfig(), 200, None, None)
+
+
+def test_more_classes_than_qubits():
+    circuit = CircuitConfig(qubits=3, layers=2)
+    angles, read = draw(circuit, 7)
+    z = np.random.default_rng(1).uniform(-np.pi, np.pi, (5, 3))
+    found = evaluate(build_coefficients(circuit, 7, angles, read), z)
+    np.testing.assert_allclose(found, simulate(circuit, 7, angles, read, z), rtol=0, atol=1e-10)
 
 
 def test_neither_jax_nor_pennylane_is_imported():
