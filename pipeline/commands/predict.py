@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.commands.least_confidence import choose_confidence, take_confidence
 from pipeline.commands.text_lines import STDIN, read_batches
 from pipeline.encoder import find_encoder
 from teacher_cache.errors import UserError
@@ -24,9 +25,19 @@ BATCH = 256
 @click.option("--student", type=click.Path(path_type=Path), required=True, help="A folder students/{task}/{teacher}.")
 @click.option("--file", type=click.Path(path_type=Path, allow_dash=True), help="One text a line; - is stdin.")
 @click.option("--circuit", type=click.Path(path_type=Path), help="The file of a circuit of your own.")
+@take_confidence
 @click.argument("texts", nargs=-1)
-def predict(student: Path, file: Path | None, circuit: Path | None, texts: tuple[str, ...]) -> None:
+def predict(
+    student: Path,
+    file: Path | None,
+    circuit: Path | None,
+    confidence: float | None,
+    accuracy: float | None,
+    texts: tuple[str, ...],
+) -> None:
     """Classify TEXTS, the lines of a file, or of stdin: one line of JSON each, in UTF-8.
+
+    With --confidence or --accuracy the label of a text of which the student is less sure is null.
 
     A text that stage prepare would have dropped (empty, too long, no Unicode) has an `error` in place of a label; where
     one had, the exit code is 2.
@@ -38,16 +49,20 @@ def predict(student: Path, file: Path | None, circuit: Path | None, texts: tuple
     from student_jax.student import Student
 
     loaded = Student.load(student, encoder=find_encoder, circuit=circuit)
-    asked = faulty = 0
+    least = choose_confidence(loaded.checkpoint.description.calibration, confidence, accuracy)
+    asked = faulty = unsure = 0
     for batch in cut(texts) if texts else read_batches(file or STDIN, BATCH):
-        faults, (labels, probabilities) = loaded.find_faults(batch), loaded.predict(batch)
+        faults, (labels, probabilities) = loaded.find_faults(batch), loaded.predict(batch, least)
         rows = probabilities.tolist()
         for text, fault, label, row in zip(batch, faults, labels, rows, strict=True):
             answer = {"label": label, "probabilities": dict(zip(loaded.labels, row, strict=True))}
             line = json.dumps({"text": text, **({"error": fault} if fault else answer)}, ensure_ascii=False)
             sys.stdout.buffer.write(f"{line}\n".encode())  # whatever the locale: JSON is UTF-8
         asked, faulty = asked + len(batch), faulty + len(batch) - faults.count(None)
+        unsure += sum(label is None and fault is None for label, fault in zip(labels, faults, strict=True))
         sys.stdout.flush()
+    if least:
+        click.echo(f"{unsure} of {asked} texts have no class: their confidence is below {least:.4f}", err=True)
     if faulty:
         raise UserError(f"{faulty} of {asked} texts have an error in place of a label; correct them or leave them out")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.commands.least_confidence import choose_confidence, take_confidence
 from teacher_cache.errors import UserError
 
 LOOPBACK = "127.0.0.1"
@@ -18,6 +19,7 @@ LOOPBACK = "127.0.0.1"
 @click.command()
 @click.option("--student", type=click.Path(path_type=Path), required=True, help="A folder students/{task}/{teacher}.")
 @click.option("--circuit", type=click.Path(path_type=Path), help="The file of a circuit of your own.")
+@take_confidence
 @click.option("--host", default=LOOPBACK, show_default=True, help="The address to listen on; 0.0.0.0 is everyone's.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--max-bytes", type=click.IntRange(min=1), default=2**20, show_default=True, help="Of a request's body.")
@@ -34,7 +36,16 @@ LOOPBACK = "127.0.0.1"
     show_default=True,
     help="Where compiled programs are kept for the next start.",
 )
-def serve(student: Path, circuit: Path | None, host: str, port: int, compiled: Path, **limits: float) -> None:
+def serve(
+    student: Path,
+    circuit: Path | None,
+    confidence: float | None,
+    accuracy: float | None,
+    host: str,
+    port: int,
+    compiled: Path,
+    **limits: float,
+) -> None:
     """Answer requests with a student: POST /predict, GET /health, and a page to try it at /.
 
     Ends on SIGTERM or Ctrl-C after the requests that have begun. There is no password: listen on 127.0.0.1, or put a
@@ -47,15 +58,17 @@ def serve(student: Path, circuit: Path | None, host: str, port: int, compiled: P
     except ModuleNotFoundError as error:
         raise UserError(f"qdllm serve needs {error.name}: pip install --editable '.[serve]'") from None
     from pipeline.service.limits import Limits
+    from student_jax.checkpoint import load_checkpoint
     from student_jax.data.embedder import read_config
 
     signal.signal(signal.SIGTERM, server.stop_early)
     read_config(student)  # a wrong folder is refused before anything is compiled
+    least = choose_confidence(load_checkpoint(student, circuit).description.calibration, confidence, accuracy)
     chosen = Limits(**limits)  # type: ignore[arg-type]
     with server.open_socket(host, port) as listener:
         server.return_memory()
         server.compile_apart(student, compiled, circuit)
-        app = build_app(server.warm_up(student, compiled, circuit), chosen)
+        app = build_app(server.warm_up(student, compiled, circuit), chosen, least)
         place = f"[{host}]" if ":" in host else host
         seconds = time.monotonic() - started
         click.echo(f"{student} answers at http://{place}:{listener.getsockname()[1]} (ready after {seconds:.1f} s)")

@@ -31,9 +31,9 @@ PAGE_HEADERS = {
 }
 
 
-def build_app(student: "Student", limits: Limits) -> Starlette:
-    """The ASGI application that answers with `student`."""
-    batches = Batches(partial(answer_texts, student), limits.max_waiting)
+def build_app(student: "Student", limits: Limits, confidence: float = 0.0) -> Starlette:
+    """The ASGI application that answers with `student`; no class where it has less than `confidence`."""
+    batches = Batches(partial(answer_texts, student, confidence=confidence), limits.max_waiting)
     page = files("pipeline.service").joinpath("page.html").read_text(encoding="utf-8")
     origin = student.checkpoint.description.origin
     health = {
@@ -41,6 +41,7 @@ def build_app(student: "Student", limits: Limits) -> Starlette:
         "task": origin.get("task"),
         "teacher": origin.get("teacher"),
         "classes": student.labels,
+        "confidence": confidence,
         "limits": vars(limits),
     }
 

@@ -35,18 +35,19 @@ TEXT_COST = 100
 Answer = dict[str, Any]
 
 
-def predict_padded(student: "Student", texts: Sequence[str]) -> "Prediction":
-    """`student.predict(texts)` in batches of SIZES, so that no request waits for a compiler."""
+def predict_padded(student: "Student", texts: Sequence[str], confidence: float = 0.0) -> "Prediction":
+    """`student.predict(texts, confidence)` in batches of SIZES, so that no request waits for a compiler."""
     cuts = [texts[start : start + SIZES[-1]] for start in range(0, len(texts), SIZES[-1])]
-    found = [student.predict([*cut, *[""] * (min(s for s in SIZES if s >= len(cut)) - len(cut))]) for cut in cuts]
+    padded = [[*cut, *[""] * (min(size for size in SIZES if size >= len(cut)) - len(cut))] for cut in cuts]
+    found = [student.predict(cut, confidence) for cut in padded]
     labels = [label for one, cut in zip(found, cuts, strict=True) for label in one.labels[: len(cut)]]
     rows = [one.probabilities[: len(cut)] for one, cut in zip(found, cuts, strict=True)]
     return type(found[0])(labels, np.concatenate(rows))
 
 
-def answer_texts(student: "Student", texts: Sequence[str]) -> list[Answer]:
-    """What `student` says of each text, or what is wrong with it."""
-    faults, (labels, rows) = student.find_faults(texts), predict_padded(student, texts)
+def answer_texts(student: "Student", texts: Sequence[str], confidence: float = 0.0) -> list[Answer]:
+    """What `student` says of each text, or what is wrong with it; the label is None where it has less `confidence`."""
+    faults, (labels, rows) = student.find_faults(texts), predict_padded(student, texts, confidence)
     return [
         {"error": fault} if fault else {"label": label, "probabilities": dict(zip(student.labels, row, strict=True))}
         for fault, label, row in zip(faults, labels, rows.tolist(), strict=True)

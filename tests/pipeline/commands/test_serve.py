@@ -143,6 +143,7 @@ def test_health_says_what_is_served_and_how_much_may_be_asked(port):
     assert status == 200
     assert (found["task"], found["teacher"]) == ("emotion-tiny", "llama-tiny")
     assert found["classes"] == ["negative", "positive"]
+    assert found["confidence"] == 0
     assert found["limits"]["max_seconds"] == MAX_SECONDS
 
 

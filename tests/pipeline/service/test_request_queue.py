@@ -21,12 +21,13 @@ class Lengths:
         self.may_answer = threading.Event()
         self.may_answer.set()
 
-    def predict(self, texts):
+    def predict(self, texts, confidence=0.0):
         self.asked.append(len(texts))
         if "bad" in texts:
             raise ArithmeticError("bad")
         lengths = [len(text) for text in texts]
-        return Prediction([str(length) for length in lengths], np.array(lengths, np.float32)[:, None])
+        named = [str(length) if length >= confidence else None for length in lengths]
+        return Prediction(named, np.array(lengths, np.float32)[:, None])
 
     def find_faults(self, texts):
         return ["text must be something" if text == "odd" else None for text in texts]
@@ -62,6 +63,15 @@ def test_a_bad_text_fails_alone(caplog):
         str(k) for k in range(1, 101) if k not in (31, 71)
     ]
     assert len(caplog.records) == 1
+
+
+def test_who_is_not_sure_enough_gives_no_label():
+    answers = answer_texts(Lengths(), ["xxx", "x", "odd"], confidence=2.0)
+    assert answers[:2] == [
+        {"label": "3", "probabilities": {"length": 3.0}},
+        {"label": None, "probabilities": {"length": 1.0}},
+    ]
+    assert answers[2] == {"error": "text must be something"}
 
 
 def serve(student, use, max_waiting=64):
