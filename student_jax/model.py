@@ -124,10 +124,10 @@ def count_trainable(model: Model) -> int:
     return sum(array.size for name, array in arrays.items() if model.rates.get(name, 1.0) > 0)
 
 
-def build_scorer(model: Model, precision: str) -> Score:
+def build_scorer(model: Model, precision: str, least: int = 1) -> Score:
     """Compile what gives all seeds' scores of `model`, from parameters of the type `precision`.
 
-    Rows are scored in batches whose size is a power of two, so that few shapes are compiled.
+    Rows are scored in batches whose size is a power of two, `least` or more, so that few shapes are compiled.
     """
     limit = min(MAX_BATCH, max(1, (1 << MAX_AMPLITUDES_LOG2) // model.amplitudes))
 
@@ -145,7 +145,7 @@ def build_scorer(model: Model, precision: str) -> Score:
         )
 
     def score(parameters: Any, features: np.ndarray | StoredValues) -> np.ndarray:
-        batch = min(limit, 1 << (len(features) - 1).bit_length())
+        batch = min(limit, max(least, 1 << (len(features) - 1).bit_length()))
         mesh = share_rows(batch)
         run = compile_apply(mesh)
         scores = []

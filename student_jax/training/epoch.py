@@ -1,6 +1,6 @@
 """One epoch of many students as one compiled call, and what its arguments are.
 
-In: a Model, a TrainingConfig, a mesh of devices.  Out: compile_epoch(), shuffle_rows(), arrange_rates().
+In: a Model, a TrainingConfig, a mesh of devices.  Out: compile_epoch(), shuffle_rows(), fill_steps(), arrange_rates().
 Imports: jax, optax.
 """
 
@@ -99,6 +99,12 @@ def shuffle_rows(generator: np.random.Generator, rows: int, batch: int) -> Int[n
     order = generator.permutation(rows).astype(np.int32)
     whole = rows // batch * batch
     return order[:whole].reshape(-1, batch)
+
+
+def fill_steps(generator: np.random.Generator, rows: int, steps: int, batch: int) -> Int[np.ndarray, "steps batch"]:
+    """Random orders of the rows, one behind the other, cut into `steps` batches."""
+    orders = [generator.permutation(rows).astype(np.int32) for _ in range(-(-steps * batch // rows))]
+    return np.concatenate(orders)[: steps * batch].reshape(steps, batch)
 
 
 def arrange_rates(model: Model, precision: str) -> Any:

@@ -17,20 +17,20 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from tqdm import tqdm
 
 from student_jax.config import TrainingConfig
 from student_jax.data.dataset import Split
 from student_jax.data.training_rows import count_rows, join_pool
 from student_jax.data.windows import Windows
-from student_jax.devices import ROWS, STUDENTS, require_memory, share_training
-from student_jax.model import Model, Score, build_scorer, convert_floats
+from student_jax.devices import STUDENTS
+from student_jax.model import Model, convert_floats
 from student_jax.training.best_epochs import BestEpochs, Divergence, Training, conclude
 from student_jax.training.curves import EpochResult
-from student_jax.training.epoch import Epoch, State, arrange_rates, compile_epoch, shuffle_rows
-from student_jax.training.losses import LossNumbers, distillation_loss
-from student_jax.training.optimizer import Numbers, build_optimizer, gather_numbers
+from student_jax.training.epoch import Epoch, State, arrange_rates, fill_steps, shuffle_rows
+from student_jax.training.optimizer import Numbers, gather_numbers
+from student_jax.training.programs import Programs, compile_programs
 from teacher_cache.errors import UserError
 
 LOG = logging.getLogger(__name__)
@@ -45,8 +45,8 @@ class Student(NamedTuple):
 
 # (epoch, what every student reached, seconds that all of them took)
 Report: TypeAlias = Callable[[int, Sequence[EpochResult], float], None]
-# (parameters and loss of all students, split) -> loss and accuracy of each student
-Validate: TypeAlias = Callable[[Any, LossNumbers, Split], tuple[list[float], list[float]]]
+# (generator, rows of a window) -> which of them each step takes
+Shuffle: TypeAlias = Callable[[np.random.Generator, int], Int[np.ndarray, "steps batch"]]
 
 
 def train(model: Model, dataset: Mapping[str, Split], config: TrainingConfig, seed: int, name: str) -> Training:
@@ -95,9 +95,17 @@ def name_program(config: TrainingConfig) -> TrainingConfig:
 
 
 def train_together(
-    models: Sequence[Model], dataset: Mapping[str, Split], configs: Sequence[TrainingConfig], seed: int, report: Report
+    models: Sequence[Model],
+    dataset: Mapping[str, Split],
+    configs: Sequence[TrainingConfig],
+    seed: int,
+    report: Report,
+    programs: Programs | None = None,
 ) -> list[Training | Divergence]:
     """Train every seed of several settings in one program, each as `train` trains it; one that diverges stops no other.
+
+    With `programs` an epoch is as many steps as they have, whatever the number of rows, and no row has a turn again
+    before each has had one.
 
     Args:
         models: one for each setting, which may differ in their initial values alone.
@@ -105,6 +113,8 @@ def train_together(
         configs: the settings, of one `name_program`.
         seed: of the first student of each setting.
         report: called after every epoch.
+        programs: what an earlier training of this model, settings and number of students has compiled, for features in
+            memory; None compiles them for the rows there are.
 
     Returns:
         What became of each setting, in order.
@@ -115,49 +125,54 @@ def train_together(
     if len({name_program(config) for config in configs}) != 1:
         raise ValueError("settings that are trained together must have one program, got several")
     with jax.enable_x64(configs[0].precision == "float64"):
-        return _train(models, dataset, configs, seed, report)
+        return _train(models, dataset, configs, seed, report, programs)
 
 
 def _train(
-    models: Sequence[Model], dataset: Mapping[str, Split], configs: Sequence[TrainingConfig], seed: int, report: Report
+    models: Sequence[Model],
+    dataset: Mapping[str, Split],
+    configs: Sequence[TrainingConfig],
+    seed: int,
+    report: Report,
+    programs: Programs | None,
 ) -> list[Training | Divergence]:
-    model, config = models[0], replace(configs[0], epochs=count_epochs(configs[0], dataset))
+    model, config = models[0], configs[0]
     train = join_pool(dataset, config.pool)
     rows = len(train.labels)
-    batch = min(config.batch_size, rows)
     students = [Student(setting, seed + k) for setting in range(len(configs)) for k in range(config.seeds)]
-    mesh = share_training(len(students), batch, model.threads)
-    if model.side_by_side:  # all devices of a CPU take of the same memory
-        at_once = batch * mesh.shape[STUDENTS] if jax.default_backend() == "cpu" else batch // mesh.shape[ROWS]
-        require_memory(model.amplitudes, at_once, config.precision)
+    shuffle: Shuffle
+    if programs is None:
+        batch, counted = min(config.batch_size, rows), replace(config, epochs=count_epochs(config, dataset))
+        programs = compile_programs(model, counted, rows // batch, batch, len(students))
+        held, shuffle = 0, partial(shuffle_rows, batch=batch)
     else:
-        require_memory(model.amplitudes, 1, config.precision)
+        steps, batch = programs.steps, programs.batch
+        held, shuffle = 1 << (max(steps * batch, rows) - 1).bit_length(), _repeat(rows, steps, batch)
+    mesh = programs.mesh
     # Every device takes as many as any other; what comes after the last student is trained for nothing.
     fillers = students[-1:] * (-len(students) % mesh.shape[STUDENTS])
     numbers = _stack([gather_numbers(configs[student.setting]) for student in students + fillers])
     parameters = _stack([_draw(models[student.setting], student) for student in students + fillers])
     initial = _take(parameters, len(students))
 
-    run_epoch = compile_epoch(model, config, rows // batch, mesh)
-    score = build_scorer(model, config.precision)
-    validate = _compile_validation(score)
-    windows = Windows(train, batch, partial(_load, config.precision, mesh))
+    windows = Windows(train, programs.batch, partial(_load, config.precision, mesh, held))
     rates = jax.device_put(arrange_rates(model, config.precision), NamedSharding(mesh, P()))
-    states = _start_states(config, parameters, numbers, rates, rows // batch)
+    states = programs.start(parameters, numbers, rates)
     # Off the processor's memory, where an epoch finds them and leaves them.
     states, on_devices = jax.device_put((states, numbers), NamedSharding(mesh, P(STUDENTS)))
 
-    patience = [config.epochs if one.patience is None else one.patience for one in configs]
+    patience = [programs.epochs if one.patience is None else one.patience for one in configs]
     best = BestEpochs(initial, np.repeat(patience, config.seeds))
     curves: list[list[EpochResult]] = []
     seconds: list[float] = []
-    for epoch in range(1, config.epochs + 1):
+    for epoch in range(1, programs.epochs + 1):
         start = time.perf_counter()
-        arguments = (rates, on_devices)
-        states, losses = _run_windows(run_epoch, states, arguments, windows, epoch, students + fillers, batch)
+        states, losses = _run_windows(
+            programs.run_epoch, states, (rates, on_devices), windows, epoch, students + fillers, shuffle
+        )
         seconds.append(time.perf_counter() - start)
         parameters = _take(states[0], len(students))
-        measured = validate(parameters, _take(numbers.loss, len(students)), dataset["validation"])
+        measured = programs.validate(parameters, _take(numbers.loss, len(students)), dataset["validation"])
         results = [
             EpochResult(student.number, epoch, *measures)
             for student, *measures in zip(students, losses.tolist(), *measured, strict=False)
@@ -168,7 +183,7 @@ def _train(
             break
     typical = float(np.median(seconds[1:] or seconds))
     settings = [slice(first, first + config.seeds) for first in range(0, len(students), config.seeds)]
-    return [conclude(best, curves, students, typical, score) for students in settings]
+    return [conclude(best, curves, students, typical, programs.score) for students in settings]
 
 
 def _draw(model: Model, student: Student) -> Any:
@@ -176,10 +191,8 @@ def _draw(model: Model, student: Student) -> Any:
     return model.initialise(np.random.default_rng(student.number))
 
 
-def _start_states(config: TrainingConfig, parameters: Any, numbers: Numbers, rates: Any, steps: int) -> State:
-    """Parameters and the optimizer's first memory, whose shape is the same for all numbers."""
-    optimizer = build_optimizer(config, numbers, rates, steps)
-    return parameters, jax.jit(jax.vmap(optimizer.init))(parameters)
+def _repeat(rows: int, steps: int, batch: int) -> Shuffle:
+    return lambda generator, window: fill_steps(generator, rows, steps, batch)
 
 
 def _run_windows(
@@ -189,15 +202,14 @@ def _run_windows(
     windows: Windows,
     epoch: int,
     students: Sequence[Student],
-    batch: int,
+    shuffle: Shuffle,
 ) -> tuple[State, Float[np.ndarray, " students"]]:
     """One epoch over all windows; the states behind it, and each student's mean loss over the steps."""
     # A seed mixes its rows in one way, whatever its setting.
     shufflers = {student.number: np.random.default_rng([student.number, epoch]) for student in students}
     total, steps = np.zeros(len(students)), 0
     for window in windows.iterate(epoch):
-        rows = len(window.labels)
-        orders = {number: shuffle_rows(shuffler, rows, batch) for number, shuffler in shufflers.items()}
+        orders = {number: shuffle(shuffler, len(window.labels)) for number, shuffler in shufflers.items()}
         order = np.stack([orders[student.number] for student in students])
         states, losses = jax.block_until_ready(run_epoch(states, *arguments, order, window))
         total += order.shape[1] * np.asarray(losses)
@@ -214,22 +226,14 @@ def _take(tree: Any, count: int) -> Any:
     return jax.tree.map(lambda array: np.asarray(array)[:count], tree)
 
 
-def _load(precision: str, mesh: Mesh, split: Split) -> Split:
-    """All rows of a split in memory on every device."""
-    converted = jax.tree.map(lambda array: convert_floats(array, precision), split._replace(ids=None))
-    return jax.device_put(converted, NamedSharding(mesh, P()))
+def _load(precision: str, mesh: Mesh, held: int, split: Split) -> Split:
+    """All rows of a split in memory on every device, behind them empty ones where there are fewer than `held`."""
 
+    def convert(array: np.ndarray) -> np.ndarray:
+        fill = max(0, held - len(array))
+        return convert_floats(np.pad(array, [(0, fill)] + [(0, 0)] * (array.ndim - 1)) if fill else array, precision)
 
-def _compile_validation(score: Score) -> Validate:
-    compute_losses = jax.jit(jax.vmap(distillation_loss, in_axes=(0, None, None, 0)))
-
-    def validate(parameters: Any, loss: LossNumbers, split: Split) -> tuple[list[float], list[float]]:
-        scores = score(parameters, split.features)
-        losses = compute_losses(scores, split.logits.astype(scores.dtype), split.labels, loss)
-        hits = scores.argmax(axis=-1) == split.labels
-        return losses.tolist(), hits.mean(axis=-1).tolist()
-
-    return validate
+    return jax.device_put(jax.tree.map(convert, split._replace(ids=None)), NamedSharding(mesh, P()))
 
 
 def show_epoch(bar: tqdm, name: str, epochs: int, epoch: int, results: Sequence[EpochResult], seconds: float) -> None:
