@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import jax
 import numpy as np
@@ -34,6 +34,8 @@ from student_jax.training.programs import Programs, compile_programs
 from teacher_cache.errors import UserError
 
 LOG = logging.getLogger(__name__)
+
+C = TypeVar("C", bound=TrainingConfig)
 
 
 class Student(NamedTuple):
@@ -83,7 +85,7 @@ def count_epochs(config: TrainingConfig, dataset: Mapping[str, Split]) -> int:
     return max(config.epochs, -(-config.min_steps // (rows // min(config.batch_size, rows))))
 
 
-def name_program(config: TrainingConfig) -> TrainingConfig:
+def name_program(config: C) -> C:
     """What settings must have in common to be trained together: `config` without the numbers that may differ.
 
     These are what a compiled program takes as arguments, what initial values alone depend on, and the patience.
