@@ -76,20 +76,28 @@ bool read_arguments(const XLA_FFI_CallFrame *frame, std::int64_t outputs, Argume
          found->rzz.size() == layers * found->shape.pairs();
 }
 
+XLA_FFI_Error *refuse_misfit(const XLA_FFI_CallFrame *frame) {
+  return refuse(frame, "native engine: arguments do not fit", XLA_FFI_Error_Code_INVALID_ARGUMENT);
+}
+
+XLA_FFI_Error *refuse_memory(const XLA_FFI_CallFrame *frame) {
+  return refuse(frame, "native engine: out of memory", XLA_FFI_Error_Code_RESOURCE_EXHAUSTED);
+}
+
 template <typename REAL>
 XLA_FFI_Error *forward(XLA_FFI_CallFrame *frame) {
-  const auto misfit = [&] { return refuse(frame, "native engine: arguments do not fit", XLA_FFI_Error_Code_INVALID_ARGUMENT); };
   if (answer_metadata(frame)) return nullptr;
   const auto outputs = read_attribute<std::int64_t>(frame, "outputs", XLA_FFI_DataType_S64, 0);
   const bool keep = read_attribute<bool>(frame, "keep", XLA_FFI_DataType_PRED, false);
   Arguments<REAL> given;
-  if (frame->args.size != 4 || frame->rets.size != 2 || !read_arguments<REAL>(frame, outputs, &given)) return misfit();
+  if (frame->args.size != 4 || frame->rets.size != 2) return refuse_misfit(frame);
+  if (!read_arguments<REAL>(frame, outputs, &given)) return refuse_misfit(frame);
   const Kernel<REAL> &kernel = find_kernel<REAL>();
   const Shape &shape = given.shape;
   const auto values = read_buffer<REAL>(frame->rets.rets[0]), kept = read_buffer<REAL>(frame->rets.rets[1]);
   const long each = kernel.count_kept(shape);
   if (values.rows != given.batch || values.columns != outputs || (keep && kept.size() != given.blocks * each))
-    return misfit();
+    return refuse_misfit(frame);
   bool whole = true;
   with_room(layers_room, kernel.count_layers_bytes(shape), [&](char *layers) {
     kernel.prepare(shape, given.angles(), layers);
@@ -101,17 +109,16 @@ XLA_FFI_Error *forward(XLA_FFI_CallFrame *frame) {
       });
     });
   });
-  return whole ? nullptr : refuse(frame, "native engine: out of memory", XLA_FFI_Error_Code_RESOURCE_EXHAUSTED);
+  return whole ? nullptr : refuse_memory(frame);
 }
 
 template <typename REAL>
 XLA_FFI_Error *backward(XLA_FFI_CallFrame *frame) {
-  const auto misfit = [&] { return refuse(frame, "native engine: arguments do not fit", XLA_FFI_Error_Code_INVALID_ARGUMENT); };
   if (answer_metadata(frame)) return nullptr;
-  if (frame->args.size != 6 || frame->rets.size != 4) return misfit();
+  if (frame->args.size != 6 || frame->rets.size != 4) return refuse_misfit(frame);
   const auto kept = read_buffer<REAL>(frame->args.args[4]), cotangents = read_buffer<REAL>(frame->args.args[5]);
   Arguments<REAL> given;
-  if (!read_arguments<REAL>(frame, cotangents.columns, &given)) return misfit();
+  if (!read_arguments<REAL>(frame, cotangents.columns, &given)) return refuse_misfit(frame);
   const Kernel<REAL> &kernel = find_kernel<REAL>();
   const Shape &shape = given.shape;
   const long each = kernel.count_kept(shape), count = shape.angles();
@@ -122,7 +129,7 @@ XLA_FFI_Error *backward(XLA_FFI_CallFrame *frame) {
     results[k] = read_buffer<REAL>(frame->rets.rets[k]);
     fits = fits && results[k].rows == like[k]->rows && results[k].columns == like[k]->columns;
   }
-  if (!fits) return misfit();
+  if (!fits) return refuse_misfit(frame);
   std::vector<double> sums(given.blocks * count);
   bool whole = true;
   with_room(layers_room, kernel.count_layers_bytes(shape), [&](char *layers) {
@@ -136,7 +143,7 @@ XLA_FFI_Error *backward(XLA_FFI_CallFrame *frame) {
       });
     });
   });
-  if (!whole) return refuse(frame, "native engine: out of memory", XLA_FFI_Error_Code_RESOURCE_EXHAUSTED);
+  if (!whole) return refuse_memory(frame);
   long place = 0;
   for (int k = 1; k < 4; ++k)
     for (long angle = 0; angle < results[k].size(); ++angle, ++place) {
@@ -152,7 +159,7 @@ XLA_FFI_Error *guard(XLA_FFI_CallFrame *frame, CALL call) {
   try {
     return call(frame);
   } catch (const std::bad_alloc &) {
-    return refuse(frame, "native engine: out of memory", XLA_FFI_Error_Code_RESOURCE_EXHAUSTED);
+    return refuse_memory(frame);
   }
 }
 

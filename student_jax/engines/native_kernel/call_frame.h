@@ -21,13 +21,13 @@ inline XLA_FFI_Error *refuse(const XLA_FFI_CallFrame *frame, const char *message
   return frame->api->XLA_FFI_Error_Create(&given);
 }
 
-// XLA asks a function what it is before it calls it.
+// XLA asks a function what it is before it calls it; jaxlib 0.8 does not say then which version it has.
 inline bool answer_metadata(const XLA_FFI_CallFrame *frame) {
   const XLA_FFI_Extension_Base *asked = frame->extension_start;
   if (!asked || asked->type != XLA_FFI_Extension_Metadata) return false;
   XLA_FFI_Metadata *metadata = reinterpret_cast<const XLA_FFI_Metadata_Extension *>(asked)->metadata;
   metadata->api_version.major_version = XLA_FFI_API_MAJOR;
-  metadata->api_version.minor_version = frame->api->api_version.minor_version;
+  metadata->api_version.minor_version = frame->api ? frame->api->api_version.minor_version : XLA_FFI_API_MINOR;
   metadata->traits = 0;
   metadata->state_type_id = XLA_FFI_UNKNOWN_TYPE_ID;
   return true;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cmath>
+#include <initializer_list>
+#include <utility>
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
@@ -20,8 +22,8 @@ struct Angles {
   const REAL *ry, *rzz, *rz;
 };
 
-// `layers` is what all blocks of a call share, written by `prepare`; `room` is a thread's own.  Both begin at an address
-// that 64 divides.
+// `layers` is what all blocks of a call share, written by `prepare`; `room` is a thread's own.  Both begin at an
+// address that 64 divides.
 template <typename REAL>
 struct Kernel {
   int lanes;  // how many samples a block has at most
