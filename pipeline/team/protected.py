@@ -38,7 +38,7 @@ MADE = {
     "base": ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"),
     "finetune": ("adapter_*", "finetune.json"),
     "cache_teacher": ("manifest.json", "part-*.parquet"),
-    "train_student": ("embedder.*", "student.*", "curves.csv"),
+    "train_student": ("embedder.*", "student.*", "surrogate.*", "curves.csv"),
     "compare": ("answers.parquet", "comparison.json"),
     "compare_texts": ("answers.parquet", "comparison.json"),
     "report": ("index.html", "tables/*"),
