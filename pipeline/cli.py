@@ -39,6 +39,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "predict": "Classify texts, one line of JSON each",
         "serve": "Answer over HTTP, with a page to try it",
         "export": "As OpenQASM, or as an ONNX graph",
+        "publish": "A folder for others, with a model card",
     },
 }
 COMMANDS = {name: said for commands in SECTIONS.values() for name, said in commands.items()}

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -125,6 +125,22 @@ class Student:
             )
         config = replace(description.config, engine=engine or description.config.engine)
         return cls(checkpoint, embedder, CompiledScorer(config, checkpoint, embedder))
+
+    @classmethod
+    def from_pretrained(cls, repo: str, revision: str, **options: Any) -> "Student":
+        """Load a student that `qdllm publish --push` put on a hub.
+
+        Args:
+            repo: OWNER/NAME.
+            revision: the 40 hexadecimal digits of a commit.
+            **options: of `load`.
+
+        Raises:
+            UserError: as of `load`; another revision, or the hub does not give a student.
+        """
+        from student_jax.pretrained import fetch_student
+
+        return cls.load(fetch_student(repo, revision), **options)
 
     @property
     def labels(self) -> list[str]:

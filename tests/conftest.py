@@ -5,6 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # Processes that are forked for a test find this package, and not another's of the same name.
@@ -36,3 +37,19 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", r"ignore:jax\.[\w.]+ is deprecated:DeprecationWarning:(pennylane|flax)\.")
     # Another process is still writing a program that this one wants, which compiles it itself then.
     config.addinivalue_line("filterwarnings", "ignore:Error reading persistent compilation cache entry:UserWarning")
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """An empty model hub on this machine, and an empty cache of what comes from it."""
+    from huggingface_hub import constants
+
+    from tests.hub_server import serve_hub
+
+    (tmp_path / "pushed").mkdir()
+    with serve_hub(tmp_path / "pushed") as hub:
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub_cache"))
+        yield hub

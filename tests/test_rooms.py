@@ -5,10 +5,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("pipeline", "student_jax", "teacher_cache")
-# Stages and commands are called as the user types them; `qdllm student` trains what student_jax/student.py loads, and
-# `qdllm surrogate` shows what student_jax/circuit/surrogate.py builds.
+# Stages and commands are called as the user types them; `qdllm student` trains what student_jax/student.py loads,
+# `qdllm surrogate` shows what student_jax/circuit/surrogate.py builds, `qdllm publish` ends in a folder of
+# teacher_cache/publish.py.
 TYPED = ("pipeline/commands", "pipeline/stages")
-PAIRS = {"student.py", "surrogate.py"}
+PAIRS = {"publish.py", "student.py", "surrogate.py"}
 
 
 def list_modules(*folders: str) -> list[str]:

@@ -1,11 +1,11 @@
 """`qdllm export`: a trained student's circuit as OpenQASM, or the whole student as an ONNX graph.
 
-In: a student folder; a text, or the test split's features.  Out: export (a click command), make_onnx().
+In: a student folder; a text, or the test split's features.  Out: export (a click command), score_test(), make_onnx().
 Imports: jax when it runs, onnx for a graph; torch only where the features need an encoder.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -15,7 +15,10 @@ from teacher_cache.errors import UserError
 from teacher_cache.publish import publish_file
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from student_jax.checkpoint import Checkpoint
+    from student_jax.data.file_features import FileEmbedding
     from student_jax.export.onnx_graph import Difference
 
 PATH = click.Path(path_type=Path)
@@ -71,23 +74,57 @@ def _write_onnx(student: Path, text: str | None, features: Path | None, cache: P
     from student_jax.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(student)
-    model, rows, found = make_onnx(checkpoint, student, features, cache)
+    tested = score_test(checkpoint, student, features, cache)
+    model, found = make_onnx(checkpoint, tested)
     with publish_file(out) as temporary:
         temporary.write_bytes(model)
-    click.echo(f"{out}: {len(model):,} bytes, on {rows} test texts within {max(found):.0e} of the student")
+    click.echo(f"{out}: {len(model):,} bytes, on {tested.rows} test texts within {max(found):.0e} of the student")
 
 
-def make_onnx(
-    checkpoint: "Checkpoint", student: Path, features: Path | None = None, cache: Path | None = None
-) -> "tuple[bytes, int, Difference]":
-    """A student's graph, after it was compared with the student on the test split, and what came of that.
+class Tested(NamedTuple):
+    """A student's scores (rows, classes) on its test split, and the vectors (rows, dimensions) that it was given.
 
-    Returns:
-        The model, the number of test texts, and the largest differences.
+    `embedding` is what scaled the vectors, of features of the kind `file` alone.
+    """
+
+    vectors: Any
+    embedding: "FileEmbedding | None"
+    scores: "np.ndarray"
+    labels: "np.ndarray"
+
+    @property
+    def rows(self) -> int:
+        """How many texts."""
+        return len(self.labels)
+
+
+def score_test(checkpoint: "Checkpoint", student: Path, features: Path | None, cache: Path | None) -> Tested:
+    """What a student says of its test split, from vectors as whoever asks it has them.
 
     Raises:
-        UserError: the extra is missing, a circuit of the user's own, no test split of this student's, or graph and
-            student differ.
+        UserError: no test split of this student's, or its engine is not there.
+    """
+    from student_jax.data.embedder import load_embedder, read_config
+    from student_jax.data.file_features import FileEmbedding
+    from student_jax.model import build_model, build_scorer
+
+    description = checkpoint.description
+    split = read_test(checkpoint, student, features, cache)
+    vectors = prepared = split.features
+    embedding = load_embedder(student).embedding if read_config(student).kind == "file" else None
+    if isinstance(embedding, FileEmbedding):
+        vectors = prepared[:] / embedding.scale + embedding.mean
+        prepared = embedding.prepare(vectors)
+    model = build_model(description.config, description.dimensions, len(description.labels))
+    scores = build_scorer(model, description.config.precision)(checkpoint.selected_parameters, prepared)[0]
+    return Tested(vectors, embedding if isinstance(embedding, FileEmbedding) else None, scores, split.labels)
+
+
+def make_onnx(checkpoint: "Checkpoint", tested: Tested) -> "tuple[bytes, Difference]":
+    """A student's graph, after it was compared with the student on the test split, and the largest differences.
+
+    Raises:
+        UserError: the extra is missing, a circuit of the user's own, or graph and student differ.
     """
     try:
         import onnxruntime  # noqa: F401
@@ -95,22 +132,5 @@ def make_onnx(
         from student_jax.export.onnx_graph import build_graph, check_graph
     except ImportError as error:
         raise UserError(f"ONNX needs {error.name}: pip install 'qdllm[onnx]'") from None
-    from student_jax.data.embedder import load_embedder, read_config
-    from student_jax.data.file_features import FileEmbedding
-    from student_jax.model import build_model, build_scorer
-
-    description = checkpoint.description
-    vectors = prepared = read_test(checkpoint, student, features, cache).features
-    embedding = None
-    if read_config(student).kind == "file":
-        embedder = load_embedder(student)
-        assert isinstance(embedder.embedding, FileEmbedding)
-        embedding = embedder.embedding
-        vectors = prepared[:] / embedding.scale + embedding.mean
-        prepared = embedding.prepare(vectors)
-    model = build_graph(checkpoint, embedding)
-    score = build_scorer(
-        build_model(description.config, description.dimensions, len(description.labels)), description.config.precision
-    )
-    scores = score(checkpoint.selected_parameters, prepared)[0]
-    return model, len(scores), check_graph(model, vectors, scores)
+    model = build_graph(checkpoint, tested.embedding)
+    return model, check_graph(model, tested.vectors, tested.scores, checkpoint.description.temperature)

@@ -4,7 +4,7 @@ In: a Nodes to write into, CircuitConfig, its angles.  Out: Nodes, OPSET, write_
 
 The state vector, with the batch in the last axis, so that every gate is a plain loop over neighbouring numbers.  The
 other form that is exact, the multilinear one of 3^n coefficients a class, is fifteen times the size for a default
-student (2.9 MB against 0.19 with four classes) and saves a third of the operations (1.4 million a text against 2.4); it
+student (2.9 MB against 0.2 with four classes) and saves a third of the operations (1.4 million a text against 2.4); it
 ends at 13 qubits and cannot hold an encoding that is repeated.
 
 A run of gates of one kind is one step: trained RYs a real Kronecker product in two halves, RZ and RZZ one phase a

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 from onnx import TensorProto, checker, helper
 
+from student_jax.calibration import soften
 from student_jax.checkpoint import Checkpoint
 from student_jax.circuit.gates import angle_shapes
 from student_jax.data.file_features import FileEmbedding
@@ -64,7 +65,10 @@ def build_graph(checkpoint: Checkpoint, embedding: FileEmbedding | None = None) 
     readout = parameters.readout or Affine(np.eye(classes), np.zeros(classes))
     table, bias = nodes.hold(readout.weight.T @ signs), nodes.hold(readout.bias[None])
     nodes.add("Gemm", found, table, bias, outputs=[SCORES], transA=1, transB=1)
-    nodes.add("Softmax", SCORES, outputs=[PROBABILITIES], axis=1)
+    softened = SCORES
+    if description.temperature != 1:
+        softened = nodes.add("Div", SCORES, nodes.hold([description.temperature]))
+    nodes.add("Softmax", softened, outputs=[PROBABILITIES], axis=1)
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", classes]) for name in _OUTPUTS]
     given = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["rows", description.dimensions])
     graph = helper.make_graph(nodes.nodes, "student", [given], outputs, nodes.constants)
@@ -83,19 +87,21 @@ def build_graph(checkpoint: Checkpoint, embedding: FileEmbedding | None = None) 
 _OUTPUTS = (SCORES, PROBABILITIES)
 
 
-def check_graph(model: bytes, vectors: Any, scores: Float[np.ndarray, "rows classes"]) -> Difference:
+def check_graph(
+    model: bytes, vectors: Any, scores: Float[np.ndarray, "rows classes"], temperature: float = 1.0
+) -> Difference:
     """Run a graph in onnxruntime and compare it with its student.
 
     Args:
         model: what `build_graph` returned.
         vectors: (rows, dimensions), what the graph takes; an array, or what gives slices of one.
         scores: what the student says of them.
+        temperature: the student's, which divides its scores before the softmax.
 
     Raises:
         UserError: they differ by more than TOLERANCE.
     """
     import onnxruntime
-    from scipy.special import softmax
 
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     starts = range(0, len(scores), CHECKED_ROWS)
@@ -103,7 +109,7 @@ def check_graph(model: bytes, vectors: Any, scores: Float[np.ndarray, "rows clas
     said, probabilities = (np.concatenate(parts) for parts in zip(*answers, strict=True))
     found = Difference(
         float(np.abs(said - scores).max() / max(1.0, np.abs(scores).max())),
-        float(np.abs(probabilities - softmax(scores, axis=1)).max()),
+        float(np.abs(probabilities - soften(scores, temperature)).max()),
     )
     if not max(found) <= TOLERANCE:  # NaN, too
         raise UserError(
@@ -131,6 +137,7 @@ def _describe(checkpoint: Checkpoint, embedding: FileEmbedding | None) -> dict[s
         "labels": json.dumps(description.labels, ensure_ascii=False),
         "input": of_file if embedding is not None else "features as the embedder of embedder_sha256 makes them",
         "embedder_sha256": description.embedder,
+        "temperature": repr(description.temperature),
         "seed": str(description.seeds[description.selected]),
         **{key: description.origin[key] for key in ("task", "teacher") if key in description.origin},
     }

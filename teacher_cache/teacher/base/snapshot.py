@@ -3,16 +3,17 @@
 In: id and revision.  Out: fetch_snapshot(), find_commit().  Imports: huggingface_hub.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from teacher_cache.errors import UserError
+from teacher_cache.hub import explain_refusals
 
 WEIGHTS = "*.safetensors"
 WANTED = ["*.json", WEIGHTS, "merges.txt", "vocab.txt", "*.model"]
+RULE = "model must be a hub id that exists, or a folder"
 UNWANTED = ["*/*"]  # repositories keep other formats (original weights, ONNX) in folders
 
 
@@ -32,7 +33,7 @@ def fetch_snapshot(model: str, revision: str, ask_hub: bool) -> Path:
     if not ask_hub:
         with suppress(LocalEntryNotFoundError):
             return Path(snapshot_download(model, revision=revision, local_files_only=True, **patterns))
-    with _explain(model, revision):
+    with explain_refusals(model, revision, RULE, ", or set base.model to a folder"):
         return Path(snapshot_download(model, revision=revision, **patterns))
 
 
@@ -48,7 +49,7 @@ def find_commit(model: str, reference: str) -> str:
     """
     from huggingface_hub import HfApi
 
-    with _explain(model, reference):
+    with explain_refusals(model, reference, RULE):
         hub = HfApi()
         found = hub.model_info(model, revision=reference)
         if _has_safetensors(found):
@@ -66,38 +67,3 @@ def find_commit(model: str, reference: str) -> str:
 def _has_safetensors(info: Any) -> bool:
     names = [file.rfilename for file in info.siblings or []]
     return any(fnmatch(name, WEIGHTS) and "/" not in name for name in names)
-
-
-@contextmanager
-def _explain(model: str, revision: str) -> Iterator[None]:
-    """Turn what the hub answers into one line for the user."""
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        HTTPError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    try:
-        yield
-    except GatedRepoError:
-        raise UserError(
-            f"{model} is gated: accept its licence on its hub page and log in with `hf auth login`"
-        ) from None
-    except RevisionNotFoundError:
-        raise UserError(f"revision must be a commit of {model}, got {revision}; its hub page lists them") from None
-    except (RepositoryNotFoundError, HFValidationError):
-        raise UserError(f"model must be a hub id that exists, or a folder, got {model}") from None
-    except LocalEntryNotFoundError as error:
-        raise UserError(
-            f"{model} is not in the hub's cache and the hub gives no answer ({_one_line(error.__cause__ or error)}); "
-            "connect, or set base.model to a folder"
-        ) from None
-    except (HTTPError, OSError) as error:
-        raise UserError(f"{model} could not be fetched: {_one_line(error)}") from None
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from pipeline.commands.teachers import teachers
 from teacher_cache.errors import UserError
 from teacher_cache.teacher.base.llms import LLMS
-from tests.teacher_cache.teacher.hub_server import serve_hub
+from tests.hub_server import serve_hub
 
 ROOT = Path(__file__).parents[3]
 COMMITS = {"bigscience/bloomz-1b1": "1" * 40, "bigscience/bloomz-3b": "2" * 40, "facebook/opt-6.7b": "3" * 40}

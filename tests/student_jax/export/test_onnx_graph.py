@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 from scipy.special import softmax
 
+from student_jax.calibration import Calibration
 from student_jax.checkpoint import Checkpoint, Description
 from student_jax.circuit.qnode import build_qnode
 from student_jax.config import CircuitConfig, StudentConfig
@@ -59,6 +60,19 @@ def test_a_graph_has_the_qnodes_scores(circuit):
     scores, probabilities = run(build_graph(checkpoint), features)
     np.testing.assert_allclose(scores, expected, rtol=0, atol=5e-6)
     np.testing.assert_allclose(probabilities, softmax(expected, axis=1), rtol=0, atol=5e-6)
+
+
+def test_the_graph_has_the_students_temperature():
+    checkpoint, features = make_student(CIRCUITS[2])
+    fitted = Calibration(temperature=2.5, confidences=[0.5], texts=[50], right=[40])
+    calibrated = Checkpoint(replace(checkpoint.description, calibration=fitted), checkpoint.parameters)
+    model, expected = build_graph(calibrated), score(checkpoint, features)
+    scores, probabilities = run(model, features)
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=5e-6)
+    np.testing.assert_allclose(probabilities, softmax(expected / 2.5, axis=1), rtol=0, atol=5e-6)
+    assert max(check_graph(model, features, expected, 2.5)) < 1e-6
+    with pytest.raises(UserError, match="must agree"):
+        check_graph(model, features, expected)
 
 
 def test_one_row_is_a_batch_of_one_and_double_precision_is_rounded():

@@ -10,21 +10,9 @@ from teacher_cache.teacher.base.checkpoints import make_base, open_base
 from teacher_cache.teacher.base.snapshot import fetch_snapshot, find_commit
 from teacher_cache.teacher.teacher_config import HubBase
 from tests.teacher_cache.teacher.conftest import make_stand_in
-from tests.teacher_cache.teacher.hub_server import serve_hub
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 PROPOSED = "89abcdef0123456789abcdef0123456789abcdef"
-
-
-@pytest.fixture
-def hub(monkeypatch, tmp_path):
-    """An empty hub, and an empty cache of what comes from it."""
-    with serve_hub() as hub:
-        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-        template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub_cache"))
-        yield hub
 
 
 @pytest.mark.parametrize(
