@@ -27,6 +27,7 @@ from student_jax.data.dataset import Split
 from student_jax.data.embedder import Embedder, fit_embedder
 from student_jax.data.file_features import fit_file
 from student_jax.data.given_rows import Labels, hold_out, is_texts, read_labels, read_logits, read_texts
+from student_jax.export.certificate import complete_student
 from student_jax.model import resolve_engine
 from student_jax.training.kept_programs import score_kept, train_kept
 from student_jax.training.losses import isolate_term
@@ -260,6 +261,7 @@ class QuantumStudentClassifier(ClassifierMixin, BaseEstimator):
             save_student(
                 *(made, self.training_, self._config, names, Path(embedder), origin), calibration=self.calibration_
             )
+            complete_student(made, self._config.circuit, len(names))
 
     def _read_config(self, alone: bool) -> StudentConfig:
         """The parameters as block `student` would have them, with its checks."""

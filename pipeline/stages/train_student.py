@@ -10,13 +10,12 @@ import click
 
 from pipeline.entry import PATH, require, run, write_record
 from pipeline.params import read_block, read_seed
-from student_jax.checkpoint import load_checkpoint, save_student
-from student_jax.circuit.surrogate import find_obstacle
+from student_jax.checkpoint import save_student
 from student_jax.compilation import keep_compiled
 from student_jax.config import StudentConfig
 from student_jax.data.dataset import open_dataset
 from student_jax.devices import use_cores
-from student_jax.export.certificate import add_surrogate, sort_student
+from student_jax.export.certificate import complete_student
 from student_jax.model import Model, build_model, resolve_engine
 from student_jax.training.temperature import calibrate
 from student_jax.training.tuning import tune
@@ -44,9 +43,7 @@ def main(task: str, teacher: str, features: Path, cache: Path, student: Path, co
     calibration = calibrate(training, dataset["validation"], label)
     with publish_folder(student) as folder:
         save_student(folder, training, chosen, manifest.labels, features, origin, tuning, calibration)
-        if find_obstacle(chosen.circuit, classes) is None:
-            checkpoint = load_checkpoint(folder)
-            add_surrogate(folder, checkpoint, sort_student(checkpoint))
+        complete_student(folder, chosen.circuit, classes)
     write_record(record, "train_student", task=task, teacher=teacher)
 
 

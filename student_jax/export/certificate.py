@@ -1,6 +1,7 @@
 """What a trained student's polynomial says of it: how few terms give its probabilities, and how nearly.
 
-In: a Checkpoint, its folder, features.  Out: Cut, sort_student(), add_surrogate(), read_surrogate(), tabulate_cuts().
+In: a Checkpoint, its folder, features.  Out: Cut, sort_student(), add_surrogate(), complete_student(),
+read_surrogate(), tabulate_cuts().
 Imports: numpy, checkpoint.
 """
 
@@ -12,10 +13,11 @@ import numpy as np
 from jaxtyping import Float
 
 from student_jax.calibration import soften
-from student_jax.checkpoint import Checkpoint, find_owner
+from student_jax.checkpoint import Checkpoint, find_owner, load_checkpoint
 from student_jax.circuit.stored_terms import StoredTerms, load_terms, save_terms
-from student_jax.circuit.surrogate import build_coefficients
+from student_jax.circuit.surrogate import build_coefficients, find_obstacle
 from student_jax.circuit.terms import Terms, cut_terms, fill_coefficients, score_angles, sort_terms
+from student_jax.config import CircuitConfig
 from student_jax.data.stored import StoredValues
 
 _ROWS = 8192  # of features that are read at once
@@ -53,6 +55,13 @@ def sort_student(checkpoint: Checkpoint) -> Terms:
 def add_surrogate(folder: Path, checkpoint: Checkpoint, terms: Terms) -> None:
     """Publish the files of the polynomial that `sort_student` gave, in the folder of its student."""
     save_terms(folder, terms, find_owner(folder, checkpoint))
+
+
+def complete_student(folder: Path, circuit: CircuitConfig, classes: int) -> None:
+    """The same for a student that was saved in `folder`, where its circuit has a polynomial of a size that is kept."""
+    if find_obstacle(circuit, classes) is None:
+        checkpoint = load_checkpoint(folder)
+        add_surrogate(folder, checkpoint, sort_student(checkpoint))
 
 
 def read_surrogate(folder: Path, checkpoint: Checkpoint) -> StoredTerms | None:

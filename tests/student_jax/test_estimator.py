@@ -54,6 +54,7 @@ def test_a_saved_folder_answers_as_the_classifier(clouds, tmp_path):
     y = np.where(np.arange(120) < 12, 1 - y, y)  # an error in ten, so that there is a temperature to fit
     fitted = QuantumStudentClassifier(**SMALL, validation_fraction=0.45).fit(X, y)
     fitted.save(tmp_path / "student")
+    assert (tmp_path / "student" / "surrogate.json").exists()
     found = Student.load(tmp_path / "student").predict_features(X)
     assert fitted.calibration_.temperature != 1  # of 54 rows
     np.testing.assert_allclose(found.probabilities, fitted.predict_proba(X), atol=1e-5)
