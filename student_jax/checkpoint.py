@@ -1,7 +1,7 @@
 """A trained student on disk: student.safetensors holds every seed's parameters, student.json all else.
 
 In: a Training or a Checkpoint, and a folder.
-Out: Checkpoint, save_student(), save_checkpoint(), load_checkpoint(), find_owner().
+Out: Checkpoint, save_student(), save_checkpoint(), load_checkpoint(), read_description(), find_owner().
 Imports: NumPy, pydantic, safetensors; never jax.
 """
 
@@ -142,7 +142,7 @@ def load_checkpoint(folder: Path, circuit: Path | None = None) -> Checkpoint:
         UserError: a file is missing, damaged, edited, from another student or of another format; or the student has
             a circuit of its own and no file is named, or the other way round.
     """
-    description, sha256 = _read_description(folder / DESCRIPTION)
+    description, sha256 = read_description(folder)
     description = replace(description, config=_name_circuit(description.config, folder, circuit))
     path = folder / TENSORS
     try:
@@ -167,7 +167,13 @@ def find_owner(folder: Path, checkpoint: Checkpoint) -> Owner:
     return Owner(hash_student(folder / TENSORS), description.selected, len(description.labels), qubits)
 
 
-def _read_description(path: Path) -> tuple[Description, str]:
+def read_description(folder: Path) -> tuple[Description, str]:
+    """What student.json says, whatever the circuit is, and the SHA-256 of the parameters that belong to it.
+
+    Raises:
+        UserError: it is missing, damaged, edited or of another format.
+    """
+    path = folder / DESCRIPTION
     try:
         content = read_sealed(path, FORMAT)
         del content["format"]

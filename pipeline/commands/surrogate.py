@@ -46,9 +46,13 @@ def surrogate(
     """
     if math.isnan(error):
         raise UserError("--error must be from 0 to 1, got nan")
-    from student_jax.checkpoint import load_checkpoint
+    from student_jax.checkpoint import load_checkpoint, read_description
+    from student_jax.circuit.surrogate import find_obstacle
     from student_jax.export.certificate import ERRORS, add_surrogate, find_angles, sort_student, tabulate_cuts
 
+    described = read_description(student)[0]
+    if obstacle := find_obstacle(described.config.circuit, len(described.labels)):
+        raise UserError(f"{student}: {obstacle}")
     checkpoint = load_checkpoint(student)
     terms = sort_student(checkpoint)
     if write:

@@ -11,6 +11,7 @@ from pipeline.commands.surrogate import surrogate
 from student_jax.checkpoint import load_checkpoint
 from student_jax.export.certificate import read_surrogate
 from teacher_cache.errors import UserError
+from teacher_cache.sealed import write_sealed
 
 STUDENT = "students/emotion-tiny/llama-tiny"
 
@@ -75,6 +76,26 @@ def test_without_test_texts_the_certificate_is_still_there(run, project, tmp_pat
     assert ["-", "-"] in [row[-2:] for row in rows if row[:1] == ["exact"]]
     with pytest.raises(UserError, match="features"):
         run("--student", student, "--features", "nowhere")
+
+
+OWN = {"file": "own.py", "sha256": "0" * 64, "arrays": {"theta": [2]}, "outputs": 2}
+
+
+@pytest.mark.parametrize(
+    ("circuit", "rule"),
+    [
+        ({"ansatz": "reupload"}, "ansatz layers alone, whose encoding stands once before all else, got reupload$"),
+        (OWN, "got the circuit of own.py$"),
+        ({"qubits": 14}, "at most 13 qubits .* got 14 qubits .* MiB; train a narrower circuit$"),
+    ],
+)
+def test_circuits_without_such_a_form_are_refused_in_one_line(run, project, tmp_path, circuit, rule):
+    content = json.loads((project.folder / STUDENT / "student.json").read_text())
+    del content["seal"]
+    content["config"]["circuit"] |= circuit
+    write_sealed(tmp_path / "student.json", content)
+    with pytest.raises(UserError, match=rule):
+        run("--student", str(tmp_path))
 
 
 @pytest.mark.parametrize(("error", "message"), [("nan", "--error must be from 0 to 1, got nan")])
