@@ -19,10 +19,15 @@ from student_jax.circuit.notation import measured_wires, neighbours
 from student_jax.circuit.qnode import build_qnode
 from student_jax.config import CircuitConfig
 from student_jax.engines import build_engine
+from tests.benchmarks.version_01 import build_fused_01
 
 
 def fused(circuit: CircuitConfig, classes: int) -> Any:
     return build_engine("fused", circuit, classes, "float32")
+
+
+def native(circuit: CircuitConfig, classes: int) -> Any:
+    return build_engine("native", circuit, classes, "float32")
 
 
 def default_broadcast(circuit: CircuitConfig, classes: int) -> Any:
@@ -126,6 +131,8 @@ def mindquantum(circuit: CircuitConfig, classes: int) -> Any:
 
 PEERS = {
     "fused": fused,
+    "native": native,
+    "fused of 0.1": build_fused_01,
     "tensorcircuit-ng": tensorcircuit,
     "tensorcircuit-ng light cone": tensorcircuit_cone,
     "default.qubit broadcast": default_broadcast,
