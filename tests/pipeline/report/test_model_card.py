@@ -62,6 +62,15 @@ def test_a_teachers_folder_is_its_last_name(path):
     assert "secret" not in card
 
 
+def test_vectors_of_a_file_are_asked_for():
+    run = make_run()
+    own = replace(run, summary=replace(run.summary, embed={"kind": "file"}))
+    assert "student.predict([" in write_card(run, PUBLICATION)
+    card = write_card(own, PUBLICATION)
+    assert "student.predict_features(vectors)  # float32, (rows, 768)" in card
+    assert "student.predict([" not in card
+
+
 def test_names_are_text_and_no_markup():
     labels = ("a|b\n# head", "<script>alert(1)</script>", "[x](http://y)", "---\nlicense: mit")
     card = write_card(make_run(labels=labels), PUBLICATION)
