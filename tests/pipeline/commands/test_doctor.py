@@ -2,6 +2,9 @@
 
 import json
 
+from pipeline.commands.doctor import try_engines
+from student_jax.engines import native
+
 
 def test_the_doctor_names_engines_and_what_is_missing(owner, without_torch):
     output = owner.run("qdllm", "doctor")
@@ -28,3 +31,13 @@ def test_a_script_gets_the_same(owner, without_torch):
     assert found["facts"]["engine fused"] == "works"
     assert "GiB free in" in found["facts"]["disk"]
     assert found["facts"]["dvc"].endswith("answers")
+
+
+def test_the_doctor_says_why_the_compiled_engine_is_absent(monkeypatch):
+    monkeypatch.setattr(native, "LIBRARY", "student_jax.engines._nowhere")
+    monkeypatch.setenv("CXX", "nothing-there")
+    native._register.cache_clear()
+    problems = try_engines()
+    native._register.cache_clear()
+    assert "there is no C++ compiler here" in problems["native"]
+    assert problems["fused"] == ""
