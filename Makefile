@@ -57,9 +57,9 @@ gpu-bundle:  ## pack what a machine with a GPU and no network lacks, for `make g
 	$(PYTHON) -m tests.gpu.make_bundle
 
 $(INSTALLED): EXTRAS := all
-$(VENV)/installed-pipeline: EXTRAS := teacher,serve,plots
+$(VENV)/installed-pipeline: EXTRAS := teacher,student,serve,plots
 # No torch: what a team member needs who has neither GPU nor LLM.
-$(VENV)/installed-student: EXTRAS := serve
+$(VENV)/installed-student: EXTRAS := student,serve
 
 $(INSTALLED) $(VENV)/installed-pipeline $(VENV)/installed-student: $(BUILT) constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.abc import MetaPathFinder
 from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
 from pathlib import Path
@@ -27,9 +26,8 @@ from typing import Any, NoReturn, TypeVar
 import click
 from safetensors import SafetensorError
 
-from pipeline.lockfile import keep_copy
+from pipeline.extras import name_extra
 from pipeline.old_project import require_carried
-from pipeline.orphans import end_with_dvc
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
 
@@ -46,6 +44,10 @@ WITHOUT_PANDAS = {
     *("train_student", "evaluate", "compare", "compare_texts", "report"),
     *("student", "results"),
 }
+
+# Few texts at a time are classified on one core: for their small products threads wait longer than they work.
+ON_ONE_CORE = {"predict", "serve"}
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 _CODE = ("pipeline", "student_jax", "teacher_cache", "dvc.yaml")
 Function = TypeVar("Function", bound=Callable[..., None])
@@ -66,12 +68,14 @@ def run(command: click.Command, name: str) -> None:
     _configure_logging()
     _let_print()
     if name != "qdllm":
-        end_with_dvc()
-        keep_copy()
+        _join_dvc()
     debug = "--debug" in sys.argv or bool(os.environ.get("QDLLM_DEBUG"))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     if WITHOUT_PANDAS & {name, *arguments[:1]}:
         sys.meta_path.insert(0, _Absent())
+    if ON_ONE_CORE & {*arguments[:1]}:
+        for variable in _THREADS:  # before NumPy is imported
+            os.environ.setdefault(variable, "1")
     try:
         # `qdllm --version` is what the first stage of a version 0.1 project runs: nothing is removed yet.
         if name != "qdllm" or arguments == ["--version"]:
@@ -88,11 +92,26 @@ def run(command: click.Command, name: str) -> None:
         # The reader of our output has gone; nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_USER)
+    except ModuleNotFoundError as error:
+        extra = name_extra(error.name)
+        if debug or extra is None:
+            raise
+        print(f"{name}: this needs {error.name}: pip install 'qdllm[{extra}]'", file=sys.stderr)
+        sys.exit(EXIT_USER)
     except USER_ERRORS as error:
         if debug:
             raise
         print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(EXIT_USER)
+
+
+def _join_dvc() -> None:
+    """What a stage does before it begins: it will end with the DVC that runs it, and keeps a copy of dvc.lock."""
+    from pipeline.lockfile import keep_copy
+    from pipeline.orphans import end_with_dvc
+
+    end_with_dvc()
+    keep_copy()
 
 
 def _let_print() -> None:
@@ -133,7 +152,7 @@ def _end_at_once(code: int) -> NoReturn:
     os._exit(code)
 
 
-class _Absent(MetaPathFinder):
+class _Absent:
     """Makes importing pandas end as where it is not installed."""
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:

@@ -17,9 +17,11 @@ PACKAGE = re.compile(r"(?P<name>[\w.-]+)(?P<extras>\[[^]]*\])?>=(?P<lowest>[\w.]
 
 def list_lowest(project: dict) -> list[str]:
     extras = project["optional-dependencies"]
-    found = [
-        PACKAGE.match(line) for line in (*project["dependencies"], *extras["student"], *extras["onnx"], *extras["hub"])
+    lines = [
+        *project["dependencies"],
+        *(line for one in ("pipeline", "student", "onnx", "hub") for line in extras[one]),
     ]
+    found = [PACKAGE.match(line) for line in lines]
     tests = [PACKAGE.match(line) for line in extras["dev"]]
     wanted = [one for one in found if one and one["name"] not in LEFT_OUT]
     wanted += [one for one in tests if one and one["name"] in TESTS]

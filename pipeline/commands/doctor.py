@@ -27,7 +27,7 @@ EXTRAS = {
     ),
     "student": (
         ("flax", "jax", "optax", "pennylane", "pennylane_lightning", "tokenizers"),
-        "qdllm student, qdllm predict, qdllm draw, qdllm export, qdllm diagnose",
+        "qdllm student, qdllm draw, qdllm export, qdllm diagnose",
     ),
     "serve": (("starlette", "uvicorn"), "qdllm serve"),
     "plots": (("vl_convert",), "qdllm plots"),

@@ -1,6 +1,7 @@
 """`qdllm predict`: a trained student on its own, from its folder alone.
 
-In: a student folder, texts.  Out: predict (a click command).  Imports: jax when it runs; never torch.
+In: a student folder, texts.  Out: predict (a click command).  Imports: click; jax for a circuit of the user's own,
+never torch.
 """
 
 import json
@@ -26,6 +27,7 @@ BATCH = 256
 @click.option("--file", type=click.Path(path_type=Path, allow_dash=True), help="One text a line; - is stdin.")
 @click.option("--circuit", type=click.Path(path_type=Path), help="The file of a circuit of your own.")
 @take_confidence
+@click.option("--error", type=float, help="The most that a probability may be off, certified, for a faster answer.")
 @click.argument("texts", nargs=-1)
 def predict(
     student: Path,
@@ -33,6 +35,7 @@ def predict(
     circuit: Path | None,
     confidence: float | None,
     accuracy: float | None,
+    error: float | None,
     texts: tuple[str, ...],
 ) -> None:
     """Classify TEXTS, the lines of a file, or of stdin: one line of JSON each, in UTF-8.
@@ -48,7 +51,7 @@ def predict(
         require_utf8(text, place)
     from student_jax.student import Student
 
-    loaded = Student.load(student, encoder=find_encoder, circuit=circuit)
+    loaded = Student.load(student, encoder=find_encoder, circuit=circuit, error=error)
     least = choose_confidence(loaded.checkpoint.description.calibration, confidence, accuracy)
     asked = faulty = unsure = 0
     for batch in cut(texts) if texts else read_batches(file or STDIN, BATCH):

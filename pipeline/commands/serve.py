@@ -1,6 +1,7 @@
 """`qdllm serve`: a trained student behind HTTP, with a page to try it.
 
-In: a student folder.  Out: serve (a click command).  Imports: starlette, uvicorn and jax when it runs; never torch.
+In: a student folder.  Out: serve (a click command).  Imports: starlette, uvicorn when it runs; jax for a circuit of the
+user's own, never torch.
 """
 
 import signal
@@ -20,6 +21,7 @@ LOOPBACK = "127.0.0.1"
 @click.option("--student", type=click.Path(path_type=Path), required=True, help="A folder students/{task}/{teacher}.")
 @click.option("--circuit", type=click.Path(path_type=Path), help="The file of a circuit of your own.")
 @take_confidence
+@click.option("--error", type=float, help="The most that a probability may be off, certified, for a faster answer.")
 @click.option("--host", default=LOOPBACK, show_default=True, help="The address to listen on; 0.0.0.0 is everyone's.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--max-bytes", type=click.IntRange(min=1), default=2**20, show_default=True, help="Of a request's body.")
@@ -34,13 +36,14 @@ LOOPBACK = "127.0.0.1"
     type=click.Path(path_type=Path),
     default=Path("work/compiled"),
     show_default=True,
-    help="Where compiled programs are kept for the next start.",
+    help="Where a circuit of your own is kept, compiled, for the next start.",
 )
 def serve(
     student: Path,
     circuit: Path | None,
     confidence: float | None,
     accuracy: float | None,
+    error: float | None,
     host: str,
     port: int,
     compiled: Path,
@@ -55,20 +58,19 @@ def serve(
     try:
         from pipeline.service import server
         from pipeline.service.app import build_app
-    except ModuleNotFoundError as error:
-        raise UserError(f"qdllm serve needs {error.name}: pip install --editable '.[serve]'") from None
+    except ModuleNotFoundError as missing:
+        raise UserError(f"qdllm serve needs {missing.name}: pip install 'qdllm[serve]'") from None
     from pipeline.service.limits import Limits
     from student_jax.checkpoint import load_checkpoint
     from student_jax.data.embedder import read_config
 
     signal.signal(signal.SIGTERM, server.stop_early)
-    read_config(student)  # a wrong folder is refused before anything is compiled
+    read_config(student)  # a wrong folder is refused before a port is taken
     least = choose_confidence(load_checkpoint(student, circuit).description.calibration, confidence, accuracy)
     chosen = Limits(**limits)  # type: ignore[arg-type]
     with server.open_socket(host, port) as listener:
         server.return_memory()
-        server.compile_apart(student, compiled, circuit)
-        app = build_app(server.warm_up(student, compiled, circuit), chosen, least)
+        app = build_app(server.warm_up(student, compiled, circuit, error), chosen, least)
         place = f"[{host}]" if ":" in host else host
         seconds = time.monotonic() - started
         click.echo(f"{student} answers at http://{place}:{listener.getsockname()[1]} (ready after {seconds:.1f} s)")

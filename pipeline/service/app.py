@@ -19,7 +19,7 @@ from starlette.routing import Route
 from pipeline.service.limits import Limits, RefusedError, read_texts
 from pipeline.service.request_queue import Answer, Batches, answer_texts
 
-if TYPE_CHECKING:  # jax takes seconds to import
+if TYPE_CHECKING:
     from student_jax.student import Student
 
 # How long a request may wait for its turn and its answer.

@@ -1,7 +1,6 @@
 """Requests that wait share the student's passes by their length, so that a short one never waits for a long one.
 
-In: texts of many requests.  Out: Batches, SIZES, predict_padded(), answer_texts(), answer_apart().
-Imports: asyncio, NumPy.
+In: texts of many requests.  Out: Batches, PASS_TEXTS, answer_texts(), answer_apart().  Imports: asyncio.
 """
 
 import asyncio
@@ -13,19 +12,16 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pipeline.service.limits import RefusedError
 from teacher_cache.errors import UserError
 
-if TYPE_CHECKING:  # jax takes seconds to import
-    from student_jax.student import Prediction, Student
+if TYPE_CHECKING:
+    from student_jax.student import Student
 
 logger = logging.getLogger(__name__)
 
-# How many texts a compiled program takes. Others are filled up to the next size; an empty text costs next to nothing
-# to embed. Beyond 64 a text's share of the time hardly falls.
-SIZES = (1, 8, 64)
+# The most texts of a pass. Beyond 64 a text's share of the time hardly falls.
+PASS_TEXTS = 64
 # A pass that has so many characters takes no further text: whoever comes meanwhile waits for no more than that.
 PASS_CHARACTERS = 2**16
 # What a text costs besides its characters, in characters: the circuit is simulated in the time that so many take.
@@ -35,19 +31,9 @@ TEXT_COST = 100
 Answer = dict[str, Any]
 
 
-def predict_padded(student: "Student", texts: Sequence[str], confidence: float = 0.0) -> "Prediction":
-    """`student.predict(texts, confidence)` in batches of SIZES, so that no request waits for a compiler."""
-    cuts = [texts[start : start + SIZES[-1]] for start in range(0, len(texts), SIZES[-1])]
-    padded = [[*cut, *[""] * (min(size for size in SIZES if size >= len(cut)) - len(cut))] for cut in cuts]
-    found = [student.predict(cut, confidence) for cut in padded]
-    labels = [label for one, cut in zip(found, cuts, strict=True) for label in one.labels[: len(cut)]]
-    rows = [one.probabilities[: len(cut)] for one, cut in zip(found, cuts, strict=True)]
-    return type(found[0])(labels, np.concatenate(rows))
-
-
 def answer_texts(student: "Student", texts: Sequence[str], confidence: float = 0.0) -> list[Answer]:
     """What `student` says of each text, or what is wrong with it; the label is None where it has less `confidence`."""
-    faults, (labels, rows) = student.find_faults(texts), predict_padded(student, texts, confidence)
+    faults, (labels, rows) = student.find_faults(texts), student.predict(texts, confidence)
     return [
         {"error": fault} if fault else {"label": label, "probabilities": dict(zip(student.labels, row, strict=True))}
         for fault, label, row in zip(faults, labels, rows.tolist(), strict=True)
@@ -139,7 +125,7 @@ class Batches:
         """The texts of the next pass; those of requests that were abandoned are passed over."""
         taken: list[tuple[Request, int]] = []
         characters = 0
-        while self._due and len(taken) < SIZES[-1] and characters < PASS_CHARACTERS:
+        while self._due and len(taken) < PASS_TEXTS and characters < PASS_CHARACTERS:
             self._now, _, request, place = heapq.heappop(self._due)
             if request.all_answers.done():
                 continue

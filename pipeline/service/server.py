@@ -1,17 +1,13 @@
 """The process that serves: warmed up, patient with clients up to a limit, stopped by a signal without losing requests.
 
-In: an ASGI application, a bound socket.  Out: serve(), stop_early(), open_socket(), warm_up(), compile_apart(),
-compile_here(), return_memory().
-Imports: uvicorn; jax when it warms up.
+In: an ASGI application, a bound socket.  Out: serve(), stop_early(), open_socket(), warm_up(), return_memory().
+Imports: uvicorn; jax for a circuit of the user's own.
 """
 
 import asyncio
 import ctypes
 import signal
 import socket
-import subprocess
-import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +16,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pipeline.encoder import find_encoder
 from pipeline.service.limits import Limits
-from pipeline.service.request_queue import SIZES, predict_padded
+from pipeline.service.request_queue import PASS_TEXTS
 from teacher_cache.errors import UserError
 
-if TYPE_CHECKING:  # jax takes seconds to import
+if TYPE_CHECKING:
     from student_jax.student import Student
 
 MAX_CONNECTIONS = 256
@@ -52,42 +48,27 @@ def return_memory() -> None:
         mallopt(M_MMAP_THRESHOLD, 2**18)
 
 
-def compile_apart(folder: Path, compiled: Path, circuit: Path | None) -> None:
-    """Have a process of its own leave the programs in `compiled`: a compiler's 100 MB would stay in this one."""
-    program = "import sys; from pipeline.service.server import compile_here; compile_here(*sys.argv[1:])"
-    paths = [str(path) for path in (folder, compiled, circuit) if path is not None]
-    # In a session of its own: a Ctrl-C is for the serving process, which ends this one.
-    child = subprocess.Popen([sys.executable, "-P", "-c", program, *paths], start_new_session=True)
-    try:
-        child.wait()
-    finally:
-        child.kill()
-
-
-def compile_here(folder: str, compiled: str, circuit: str | None = None) -> None:
-    """What the process of `compile_apart` does."""
-    with suppress(UserError):  # which the serving process meets, and says
-        warm_up(Path(folder), Path(compiled), None if circuit is None else Path(circuit))
-
-
-def warm_up(folder: Path, compiled: Path, circuit: Path | None) -> "Student":
-    """The student of `folder`, with a program for each size of a batch; they are kept in `compiled`.
+def warm_up(folder: Path, compiled: Path, circuit: Path | None, error: float | None) -> "Student":
+    """The student of `folder`, which has answered once for every size of a batch that may be compiled.
 
     Args:
         folder: the student's.
-        compiled: where programs are kept.
+        compiled: where the programs of a circuit of the user's own are kept.
         circuit: the file of a circuit of the user's own.
+        error: the most that a probability may be off.
 
     Raises:
-        UserError: there is no such student, or it is damaged.
+        UserError: there is no such student, or it is damaged, or `error` cannot be had.
     """
-    from student_jax.compilation import keep_compiled
     from student_jax.student import Student
 
-    keep_compiled(compiled)
-    student = Student.load(folder, encoder=find_encoder, circuit=circuit)
-    for size in SIZES:
-        predict_padded(student, [""] * size)
+    if circuit is not None:
+        from student_jax.compilation import keep_compiled
+
+        keep_compiled(compiled)
+    student = Student.load(folder, encoder=find_encoder, circuit=circuit, error=error)
+    for power in range(PASS_TEXTS.bit_length()):
+        student.predict(["a"] * 2**power)
     return student
 
 

@@ -210,7 +210,10 @@ def _restore(
 
         return CorpusEmbedding.from_content(config, tensors, content)
     if config.kind == "static":
-        from student_jax.data.static_features import StaticEmbedding
+        try:
+            from student_jax.data.static_features import StaticEmbedding
+        except ModuleNotFoundError as error:
+            raise UserError(f"features of kind static need {error.name}: pip install 'qdllm[student]'") from None
 
         return StaticEmbedding.from_content(tensors, content)
     if config.kind == "file":

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 
@@ -42,7 +41,7 @@ class StaticEmbedding:
 
     def transform(self, texts: Sequence[str]) -> np.ndarray:
         """Features (rows, dimensions), float32; a text without tokens has the vector 0."""
-        return np.asarray(_count_tokens(self.tokenizer, texts, len(self.table)) @ self.table.astype(np.float32))
+        return _average(_tokenize(self.tokenizer, texts), self.table)
 
     def to_content(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """The embedding as named tensors and a JSON object."""
@@ -83,9 +82,9 @@ def fit_static(config: EmbedConfig, texts: Sequence[str]) -> StaticEmbedding:
         _require_rows(tokenizer, table)
     except ValueError as error:
         raise UserError(f"{folder}: {error}") from None
-    shares = _count_tokens(tokenizer, texts, len(table))
-    mean = (shares @ table).mean(axis=0)
-    features = shares @ (table - mean)
+    tokens = _tokenize(tokenizer, texts)
+    mean = _average(tokens, table).mean(axis=0)
+    features = _average(tokens, table - mean)
     scale = 1 / np.sqrt(np.mean(features**2))
     return StaticEmbedding(tokenizer, ((table - mean) * scale).astype(np.float16))
 
@@ -114,11 +113,15 @@ def _require_rows(tokenizer: Tokenizer, table: np.ndarray) -> None:
         raise ValueError(f"the embedding table must have a row for each of {rows} tokens, got shape {table.shape}")
 
 
-def _count_tokens(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> sp.csr_array:
-    """Each token's share of each text: (texts, vocabulary), rows sum to 1, special tokens left out."""
-    ids = [encoding.ids for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
-    lengths = np.array([len(one) for one in ids])
-    columns = np.concatenate([np.asarray(one, np.int64) for one in ids])
-    shares = np.repeat(1 / np.maximum(lengths, 1), lengths).astype(np.float32)
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    return sp.csr_array((shares, columns, starts), shape=(len(ids), vocabulary))
+def _tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    """The rows of each text's tokens, special tokens left out."""
+    return [encoding.ids for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+
+def _average(tokens: Sequence[Sequence[int]], table: np.ndarray) -> np.ndarray:
+    """The mean of each text's rows of `table`, float32; 0 of no rows."""
+    features = np.zeros((len(tokens), table.shape[1]), np.float32)
+    for row, ids in enumerate(tokens):
+        if ids:
+            np.add.reduce(table[ids].astype(np.float32) * np.float32(1 / len(ids)), axis=0, out=features[row])
+    return features

@@ -142,15 +142,20 @@ import sys
 
 class Wall:
     def find_spec(self, name, *_):
-        if name.partition(".")[0] in {"torch", "transformers", "peft", "accelerate"}:
-            raise ModuleNotFoundError(name)
+        if name.partition(".")[0] in {"torch", "transformers", "peft", "accelerate", "jax", "pennylane"}:
+            raise ModuleNotFoundError(name, name=name)
 
 sys.meta_path.insert(0, Wall())
 from student_jax.student import Student
 print(Student.load(sys.argv[1]).predict(["bad film"]).labels)
+try:
+    Student.load(sys.argv[1], engine="fused")
+except Exception as error:
+    print(type(error).__name__, error)
 """
 
 
-def test_prediction_needs_no_torch(folder):
+def test_prediction_needs_neither_torch_nor_jax_and_an_engine_says_so(folder):
     done = subprocess.run([sys.executable, "-c", WALL, str(folder)], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "['poor']", done.stderr
+    refusal = "UserError engine fused needs jax: pip install 'qdllm[student]'"
+    assert done.stdout.splitlines() == ["['poor']", refusal], done.stderr

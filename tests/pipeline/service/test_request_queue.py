@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.service.limits import RefusedError
-from pipeline.service.request_queue import PASS_CHARACTERS, SIZES, Batches, answer_apart, answer_texts, predict_padded
+from pipeline.service.request_queue import PASS_CHARACTERS, Batches, answer_apart, answer_texts
 from student_jax.student import Prediction
 
 
@@ -36,19 +36,6 @@ class Lengths:
         """What the service's thread computes: a label for each text."""
         self.may_answer.wait(10)
         return [answer["label"] for answer in answer_texts(self, texts)]
-
-
-@pytest.mark.parametrize(
-    ("count", "sizes"), [(1, [1]), (2, [8]), (8, [8]), (9, [64]), (64, [64]), (65, [64, 1]), (130, [64, 64, 8])]
-)
-def test_few_sizes_are_computed_and_padding_is_cut_off(count, sizes):
-    student = Lengths()
-    texts = ["x" * k for k in range(1, count + 1)]
-    found = predict_padded(student, texts)
-    assert student.asked == sizes
-    assert set(student.asked) <= set(SIZES)
-    assert found.labels == [str(k) for k in range(1, count + 1)]
-    assert found.probabilities[:, 0].tolist() == list(range(1, count + 1))
 
 
 def test_a_bad_text_fails_alone(caplog):
@@ -111,7 +98,7 @@ def test_what_waits_is_one_pass_and_everyone_gets_their_own():
         return await asyncio.gather(*asking)
 
     assert serve(student, use) == [["5"], *([str(k), "1"] for k in range(3, 12))]
-    assert student.asked == [1, 64]
+    assert student.asked == [1, 18]
 
 
 def test_a_short_request_does_not_wait_behind_long_ones():
