@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
 BOUNDS := .venv-bounds
+BRAKET := .venv-braket
 INSTALLED := $(VENV)/installed
 # What the package is built from when it is installed; engine `native` is compiled.
 BUILT := pyproject.toml setup.py $(wildcard student_jax/engines/native_kernel/*)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro student test bounds faults bench evidence gpu gpu-bundle lint report
+.PHONY: repro student test bounds braket faults bench evidence gpu gpu-bundle lint report
 
 repro: $(VENV)/installed-pipeline  ## run the whole pipeline on what params.yaml says
 	qdllm doctor --lock
@@ -25,8 +26,11 @@ test: lint  ## check the code and run all tests, a file at a time on every core
 # Old releases warn of what newer ones took away; BERT's test needs transformers, and so torch.
 bounds: $(BOUNDS)/installed  ## test the cache's contract, file teachers and the student on the lowest versions allowed
 	$(BOUNDS)/bin/python -m pytest --numprocesses auto --dist loadfile -W default tests/student_jax \
-		--ignore tests/student_jax/comparators/test_network.py $(wildcard tests/teacher_cache/test_*.py) \
+		--ignore tests/student_jax/hardware --ignore tests/student_jax/comparators/test_network.py $(wildcard tests/teacher_cache/test_*.py) \
 		tests/teacher_cache/imports tests/pipeline/corpus/test_answer_file.py tests/pipeline/stages/test_file_teacher.py
+
+braket: $(BRAKET)/installed  ## test students on Amazon Braket's own simulator, by an SDK that does not go with DVC
+	AWS_DEFAULT_REGION=us-east-1 $(BRAKET)/bin/python -m pytest tests/braket/run_braket.py
 
 faults: $(INSTALLED)  ## do to captures and caches what can happen to them, and count how it ends
 	python -m tests.faults.run_faults
@@ -71,6 +75,12 @@ $(BOUNDS)/installed: $(BUILT) tests/lowest_versions.py
 	$(BOUNDS)/bin/python tests/lowest_versions.py > $(BOUNDS)/lowest.txt
 	$(BOUNDS)/bin/python -m pip install --quiet -r $(BOUNDS)/lowest.txt
 	$(BOUNDS)/bin/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+$(BRAKET)/installed: tests/braket/requirements.txt constraints.txt
+	test -x $(BRAKET)/bin/python || $(PYTHON) -m venv $(BRAKET)
+	grep -vE '^(antlr4-python3-runtime|cloudpickle)==' constraints.txt > $(BRAKET)/constraints.txt
+	$(BRAKET)/bin/python -m pip install --quiet --constraint $(BRAKET)/constraints.txt -r $<
 	touch $@
 
 $(PEERS)/installed: tests/benchmarks/requirements.txt constraints.txt

@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "serve": "Answer over HTTP, with a page to try it",
         "export": "As OpenQASM, or as an ONNX graph",
         "publish": "A folder for others, with a model card",
+        "device": "On a quantum device, its budget first",
     },
 }
 COMMANDS = {name: said for commands in SECTIONS.values() for name, said in commands.items()}

@@ -19,9 +19,9 @@ from teacher_cache.errors import UserError
 from teacher_cache.teacher.base.architectures import FRESH, count_positions, list_whole
 from teacher_cache.teacher.base.gguf_file import split_place
 from teacher_cache.teacher.base.quantization import keep_layout, make_quantization
-from teacher_cache.teacher.device import find_device
 from teacher_cache.teacher.heads import settle_head
 from teacher_cache.teacher.tokenization import first_line, require_tokens
+from teacher_cache.teacher.torch_device import find_device
 
 # Their report of the untrained head and their progress bars would tell the user of faults that are none.
 logging.set_verbosity_error()

@@ -35,10 +35,10 @@ from teacher_cache.teacher.batches import pad_batch, plan_batches
 from teacher_cache.teacher.capture.answering import Teacher
 from teacher_cache.teacher.capture.job import Capture, capture
 from teacher_cache.teacher.classifier import Classifier
-from teacher_cache.teacher.device import find_device
 from teacher_cache.teacher.finetune.adapter import finetune
 from teacher_cache.teacher.finetune.loop import Trainer
 from teacher_cache.teacher.teacher_config import CaptureConfig, TeacherConfig
+from teacher_cache.teacher.torch_device import find_device
 from tests.gpu.rows import Rows, parse_part
 
 TEACHERS = ("bloomz-1b1", "llama3-8b", "bloomz-3b", "opt-6b7", "llama2-7b")  # of params.yaml

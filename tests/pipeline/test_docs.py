@@ -54,6 +54,7 @@ SUBSTITUTED = {
 }
 # As documented they take minutes.
 ADDED = {
+    "qdllm device": " --rows 2 --shots 8 --calibrations 1",
     "qdllm diagnose": " --rows 20 --noise 0,0.01 --shots 16 --qubits 2,3 --layers 2",
     "qdllm sweep": " --set student.epochs=1 --set student.seeds=1",
 }

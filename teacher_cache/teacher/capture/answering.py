@@ -19,11 +19,11 @@ from teacher_cache.errors import UserError
 from teacher_cache.teacher.base.checkpoints import open_base
 from teacher_cache.teacher.batches import pad_batch
 from teacher_cache.teacher.classifier import load_classifier
-from teacher_cache.teacher.device import find_device
 from teacher_cache.teacher.lora import RECORD, merge_adapter
 from teacher_cache.teacher.sharding import Turns, is_sharded, shard_model
 from teacher_cache.teacher.threads import fix_threads
 from teacher_cache.teacher.tokenization import encode, load_tokenizer
+from teacher_cache.teacher.torch_device import find_device
 
 
 @dataclass(frozen=True)

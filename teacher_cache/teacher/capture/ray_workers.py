@@ -19,8 +19,8 @@ from teacher_cache.manifest import Manifest
 from teacher_cache.schema import require_examples
 from teacher_cache.teacher.capture.answering import load_teacher
 from teacher_cache.teacher.capture.job import Capture, compute_part, open_staging, plan_job, publish_cache
-from teacher_cache.teacher.device import find_device
 from teacher_cache.teacher.progress import track
+from teacher_cache.teacher.torch_device import find_device
 from teacher_cache.writer import Job, lock_job, remove_leftovers
 
 # A part that kills its worker each time (its texts do not fit the memory) must not be tried for ever.
