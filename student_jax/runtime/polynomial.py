@@ -10,6 +10,8 @@ below each other, whose singular values are above a limit. What that leaves of A
 dropped, for which terms.py has the bound. The limit is the largest with a bound within the error.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +21,8 @@ from teacher_cache.errors import UserError
 
 # Texts that are scored at once; of 64 and of 1,024 each took longer.
 BLOCK_TEXTS = 256
+# Of fewer blocks a thread is not worth its start.
+BLOCKS_PER_THREAD = 8
 # So near is the limit to the largest that would do, as a factor 2^(64 / 2^STEPS).
 STEPS = 9
 
@@ -76,7 +80,14 @@ class Polynomial:
         return cls(terms.qubits, core, (np.ascontiguousarray(u.T), np.ascontiguousarray(v.T)))
 
     def score(self, z: np.ndarray) -> np.ndarray:
-        """The scores (rows, classes) of angles (rows, qubits)."""
+        """The scores (rows, classes) of angles (rows, qubits); those of many texts on all cores."""
+        threads = min(os.cpu_count() or 1, len(z) // (BLOCKS_PER_THREAD * BLOCK_TEXTS))
+        if threads < 2:
+            return self._score(z)
+        with ThreadPoolExecutor(threads) as pool:
+            return np.concatenate(list(pool.map(self._score, np.array_split(z, threads))))
+
+    def _score(self, z: np.ndarray) -> np.ndarray:
         classes, rows, columns = self.matrices.shape
         below = self.matrices.reshape(-1, columns)
         scores = np.empty((len(z), classes), below.dtype)

@@ -68,14 +68,17 @@ def test_features_in_float64_are_exact_to_rounding():
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def test_blocks_do_not_show(monkeypatch):
-    """As many texts as three blocks and a part of one, of both forms."""
+@pytest.mark.parametrize("least", [1, 8])
+def test_neither_blocks_nor_threads_show(monkeypatch, least):
+    """As many texts as three blocks and a part of one, of both forms, by three threads and by one."""
     config, parameters, _ = make_student(CIRCUITS[0], "float64")
     z = np.random.default_rng(0).normal(size=(23, 4))
     terms = find_terms(config, parameters)
     expected = Polynomial.from_terms(terms, "float64").score(z)
     np.testing.assert_allclose(expected, score_angles(fill_coefficients(terms), z), atol=1e-13)
     monkeypatch.setattr(polynomial_module, "BLOCK_TEXTS", 7)
+    monkeypatch.setattr(polynomial_module, "BLOCKS_PER_THREAD", least)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
     monkeypatch.setattr("student_jax.runtime.amplitudes.BLOCK_AMPLITUDES_LOG2", 6)
     np.testing.assert_allclose(Polynomial.from_terms(terms, "float64").score(z), expected, atol=1e-13)
     measured = Simulation(config.circuit, CLASSES, parameters.angles, "float64").measure(z)
