@@ -28,7 +28,7 @@ from student_jax.hardware.quantum_device import (
 from student_jax.hardware.sent_circuit import SentCircuit, find_angle
 from teacher_cache.errors import UserError
 
-# The transpiler's layout and routing are drawn: the best of as many draws is taken.
+# The transpiler's layout and routing are drawn: the best of as many is taken, unless all qubits are neighbours.
 TRANSPILER_SEEDS = 8
 # What the noiseless proof simulates: 2^20 amplitudes are 16 MiB.
 MAX_ACTIVE_QUBITS = 20
@@ -78,7 +78,7 @@ class QiskitDevice:
         try:
             draws = [
                 generate_preset_pass_manager(3, backend=backend, seed_transpiler=seed).run(circuit)
-                for seed in range(TRANSPILER_SEEDS)
+                for seed in range(1 if backend.coupling_map is None else TRANSPILER_SEEDS)
             ]
         except Exception as error:  # the transpiler's passes raise what they like
             raise UserError(
