@@ -30,12 +30,20 @@ EXTRAS = {
         "qdllm student, qdllm draw, qdllm export, qdllm diagnose",
     ),
     "serve": (("starlette", "uvicorn"), "qdllm serve"),
+    "onnx": (("onnx", "onnxruntime"), "qdllm export --format onnx, qdllm publish"),
+    "hub": (("huggingface_hub",), "qdllm publish, Student.from_pretrained"),
+    "hardware": (("qiskit", "qiskit_aer", "qiskit_ibm_runtime", "mthree"), "qdllm device"),
     "plots": (("vl_convert",), "qdllm plots"),
     "quantize": (("bitsandbytes",), "bases in 8 or 4 bits"),
     "gguf": (("gguf",), "bases in GGUF files"),
     "ray": (("ray",), "QDLLM_RAY"),
 }
-DISTRIBUTIONS = {"pennylane_lightning": "pennylane-lightning", "vl_convert": "vl-convert-python"}
+DISTRIBUTIONS = {
+    "pennylane_lightning": "pennylane-lightning",
+    "qiskit_aer": "qiskit-aer",
+    "qiskit_ibm_runtime": "qiskit-ibm-runtime",
+    "vl_convert": "vl-convert-python",
+}
 GIB = 2**30
 
 

@@ -41,7 +41,7 @@ def settings(tmp_path_factory):
         "finetune": {"rank": 4, "alpha": 8, "epochs": 1, "max_length": 32},
         "cache_teacher": {"hidden_layers": [3]},
     }
-    student = {"circuit": {"qubits": 2, "layers": 1}, "epochs": 1, "seeds": 1}
+    student = {"engine": "fused", "circuit": {"qubits": 2, "layers": 1}, "epochs": 1, "seeds": 1}
     return Settings(folder, teacher, student, embed={"dimensions": 8})
 
 
@@ -143,7 +143,7 @@ def written(tmp_path):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(content))
 
-    put("settings.json", teacher={"finetune": {"rank": 4}}, limit=None)
+    put("settings.json", teacher={"finetune": {"rank": 4}}, student={"engine": "fused"}, limit=None)
     machine = {"cpu": "abacus", "cores": 2, "load": 0.5, "python": "3.11", "versions": {"jax": "1"}}
     base = {"model": "llm.gguf", "weights": "Q4_1, dequantised", "parameters": 9}
     said = {"classes": truth, "teacher": truth, "machine": machine, "base": base, "dtype": "bfloat16"}
