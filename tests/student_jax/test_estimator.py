@@ -43,9 +43,10 @@ def turn(y):
 
 @pytest.mark.filterwarnings("ignore:.* encountered in cast:RuntimeWarning")  # where it looks for infinity
 def test_it_passes_scikit_learns_own_checks():
-    """All of them, but for the one that asks for an environment variable."""
+    """All of them, but for one that asks for an environment variable, and where it is not there one of pandas."""
     results = check_estimator(QuantumStudentClassifier(qubits=3, layers=2), on_skip=None)
-    assert [one["check_name"] for one in results if one["status"] != "passed"] == ["check_array_api_input"]
+    skipped = {one["check_name"] for one in results if one["status"] != "passed"}
+    assert skipped <= {"check_array_api_input", "check_classifier_data_not_an_array"}
     assert len(results) > 50
 
 

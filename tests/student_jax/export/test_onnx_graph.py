@@ -42,7 +42,7 @@ def make_student(circuit, precision="float32"):
 
 def score(checkpoint, features):
     """By PennyLane and NumPy, in float64."""
-    encoding, angles, readout = jax.tree.map(lambda array: np.float64(array[1]), checkpoint.parameters)
+    encoding, angles, readout = jax.tree.map(lambda array: array[1].astype(np.float64), checkpoint.parameters)
     z = features.astype(np.float64) @ encoding.weight + encoding.bias
     values = np.stack(build_qnode(checkpoint.description.config.circuit, CLASSES)(z, angles), axis=-1)
     return values if readout is None else values @ readout.weight + readout.bias
