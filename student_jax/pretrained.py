@@ -7,6 +7,7 @@ that is larger than it may be.  A commit's files never change, so that what is i
 """
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 from teacher_cache.errors import UserError
@@ -42,7 +43,7 @@ def fetch_student(repo: str, revision: str) -> Path:
             f"revision must be the 40 hexadecimal digits of a commit, got {revision}; {repo}'s hub page lists them"
         )
     try:
-        import huggingface_hub  # noqa: F401
+        import_module("huggingface_hub")
     except ImportError:
         raise UserError("a student on the hub needs huggingface_hub: pip install 'qdllm[hub]'") from None
     with explain_refusals(repo, revision, _RULE):

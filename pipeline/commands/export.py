@@ -4,6 +4,7 @@ In: a student folder; a text, or the test split's features.  Out: export (a clic
 Imports: jax when it runs, onnx for a graph; torch only where the features need an encoder.
 """
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -127,7 +128,7 @@ def make_onnx(checkpoint: "Checkpoint", tested: Tested) -> "tuple[bytes, Differe
         UserError: the extra is missing, a circuit of the user's own, or graph and student differ.
     """
     try:
-        import onnxruntime  # noqa: F401
+        import_module("onnxruntime")
 
         from student_jax.export.onnx_graph import build_graph, check_graph
     except ImportError as error:

@@ -6,6 +6,7 @@ Imports: jax and onnx when it runs, huggingface_hub; never torch.
 
 import re
 import shutil
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,7 +103,7 @@ def require_names(repo: str, licence: str, push: bool, public: bool) -> None:
     if public and not push:
         raise UserError("--public must go with --push, got it alone: a folder on this machine is nobody else's")
     try:
-        import huggingface_hub  # noqa: F401
+        import_module("huggingface_hub")
     except ImportError:
         raise UserError("publish needs huggingface_hub: pip install 'qdllm[hub,onnx]'") from None
 

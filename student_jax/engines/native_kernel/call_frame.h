@@ -1,7 +1,7 @@
 // XLA's foreign function interface in C, as far as the kernels use it: arguments, attributes, refusals, threads.
 //
-// xla_ffi_c_api.h is XLA's own header, as jaxlib 0.8.0 brings it.  What is used here is the same in every version that
-// has the major number 0, so that one library serves all of them.
+// The header is jaxlib's.  What is used of it is the same in every version that has the major number 0, so that one
+// library, built with the oldest, serves all of them.
 #pragma once
 
 #include <atomic>
@@ -12,7 +12,7 @@
 #include <new>
 #include <thread>
 
-#include "xla_ffi_c_api.h"
+#include "xla/ffi/api/c_api.h"
 
 namespace {
 
