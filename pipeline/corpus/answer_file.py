@@ -16,7 +16,7 @@ from pipeline.corpus.answer_cells import read_answer, read_number
 from pipeline.corpus.answer_columns import AnswerColumns, ClassNames, find_columns
 from pipeline.corpus.clean import make_example_id
 from pipeline.corpus.file_source import list_columns, read_file_rows
-from pipeline.corpus.row import quote
+from pipeline.corpus.row import call_block, quote
 from pipeline.corpus.sources import check_digest
 from pipeline.corpus.task_config import FileSource
 from teacher_cache.errors import UserError
@@ -153,7 +153,7 @@ def _read_id(place: str, value: Any) -> bytes:
 def _worded() -> Iterator[None]:
     """What the readers of a task's source advise, as it is called here."""
     try:
-        yield
+        with call_block("base"):
+            yield
     except UserError as error:
-        words = str(error).replace("the task's values", "base.classes").replace("source.", "base.")
-        raise UserError(words) from None
+        raise UserError(str(error).replace("the task's values", "base.classes")) from None

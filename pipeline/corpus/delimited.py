@@ -4,13 +4,14 @@ In: a file, what is known of its form, the columns, a task's labels.
 Out: Form, find_form(), read_delimited().  Imports: the standard library.
 
 A quote may open a field, as RFC 4180 says, or be a character. Where reading it as the former swallows lines that are
-rows by themselves, it is a character; where neither reading holds, nothing is read.
+rows by themselves, it is a character; where neither reading holds, or nothing tells which does, nothing is read.
 """
 
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ FIELD_CHARACTERS = 2**31 - 1
 ENCLOSED = re.compile('^"(.*)"$', re.DOTALL)
 DELIMITERS = (",", ";", "\t", "|")
 NO_QUOTE = "none"
+UNSURE = "lines, each of which may be a row by itself"
 CHOOSE = "set source.quote: none where a quote is a character, source.quote: '\"' where it opens a field"
 
 
@@ -110,14 +112,15 @@ def choose_quote(path: Path, form: Form, columns: Wanted[Any], labels: Known) ->
     """`form`, or the same without quotes where its quotes are characters.
 
     Raises:
-        UserError: a quoted field is broken or swallows rows, and without quotes not every line is a row either.
+        UserError: a quoted field is broken or swallows rows, and without quotes not every line is a row either; or
+            both readings hold, and no label says which is meant.
     """
     if not any(form.quote in line for line in form.read_body(path)):
         return form
     plain = _Rows(replace(form, quote=NO_QUOTE), path, columns, labels)
     if (fault := _find_fault(path, form, plain)) is None:
         return form
-    if all(plain.holds(line) for line in plain.read_lines()):
+    if plain.hold and not fault.endswith(UNSURE):
         return plain.form
     raise UserError(f"{path.name} {fault}; {CHOOSE}")
 
@@ -140,10 +143,7 @@ def read_delimited(path: Path, form: Form, columns: Wanted[Made]) -> Iterator[Ma
             if not any(field.strip() for field in fields):
                 continue
             if not _fits(fields, names, at):
-                raise UserError(
-                    f"{place}: must have {len(names)} fields as the header has, got {len(fields)}; quote a field with "
-                    f"{quote(form.delimiter)} or a line break in it, or name another source.delimiter"
-                )
+                raise UserError(f"{place}: {_word_fields(form, names, fields)}")
             yield columns.make_row(place, [None if index is None else fields[index] for index in at])
     except csv.Error as error:
         raise UserError(f"{path.name} {_word_quotes(first_line, error)}; {CHOOSE}") from None
@@ -183,6 +183,11 @@ class _Rows:
         enclosed = any(len(field) > 1 and field[0] == field[-1] == '"' for field in map(str.strip, fields))
         return label is not None and (not label or self.labels.knows(label)) and not enclosed
 
+    @cached_property
+    def hold(self) -> bool:
+        """Whether all lines do."""
+        return all(self.holds(line) for line in self.read_lines())
+
     def swallowed(self, lines: Sequence[str]) -> bool:
         """Whether the lines of one record with quotes are, but for the one that it ends or begins with, rows."""
         if any(map(self.is_labelled, lines[1:] if self.label_first else lines[:-1])):
@@ -208,6 +213,8 @@ def _find_fault(path: Path, form: Form, plain: _Rows) -> str | None:
         for _ in form.split(consume()):
             if len(consumed) > 1 and plain.swallowed(consumed):
                 return f"line {first_line}: a quote opens a field of {len(consumed)} lines that are rows by themselves"
+            if len(consumed) > 1 and plain.at[1] is None and plain.hold:
+                return f"line {first_line}: a quote opens a field of {len(consumed)} {UNSURE}"
             first_line += len(consumed)
             consumed.clear()
     except csv.Error as error:
@@ -221,8 +228,22 @@ def _word_quotes(line: int, error: csv.Error) -> str:
     return f"line {line}: must be quoted as RFC 4180 says (a quote inside a quoted field is doubled), got: {error}"
 
 
+def _word_fields(form: Form, names: Sequence[str], fields: Sequence[str]) -> str:
+    delimiter = quote(form.delimiter)
+    if len(names) == 1:
+        advice = f"quote a text with {delimiter} in it, or set source.delimiter to what no text has, such as tab"
+        return f"must have one field as the header has, got {len(fields)}; {advice}"
+    advice = f"quote a field with {delimiter} or a line break in it, or name another source.delimiter"
+    return f"must have {len(names)} fields as the header has, got {len(fields)}; {advice}"
+
+
 def _fits(fields: Sequence[str], names: Sequence[str], at: Sequence[int | None]) -> bool:
-    """Whether a row has the header's fields; blank ones may be too many at its end, or lacking."""
+    """Whether a row has the header's fields; blank ones may be too many at its end, or lacking.
+
+    Of one column none may: what stands before a last comma there is no field, but most of a text.
+    """
+    if len(names) == 1:
+        return len(fields) == 1
     if len(fields) < len(names):
         return max(index for index in at if index is not None) < len(fields)
     return not any(field.strip() for field in fields[len(names) :])

@@ -1,14 +1,18 @@
 """One row as a source gives it, before cleaning, and the columns that it is taken from.
 
-In: nothing.  Out: Row, Wanted, Columns, quote(), require_columns().  Imports: no torch, no jax.
+In: nothing.  Out: Row, Wanted, Columns, quote(), call_block(), require_columns().  Imports: no torch, no jax.
 """
 
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from teacher_cache.errors import UserError
 
 Made = TypeVar("Made", covariant=True)
+# Where a reader's advice names the block of params.yaml that it takes a file to be of.
+SOURCE = re.compile(r"\bsource(?=\.(?:encoding|delimiter|quote|label)\b|'s text)")
 
 
 class Wanted(Protocol[Made]):
@@ -56,7 +60,8 @@ class Columns(NamedTuple):
     @property
     def advice(self) -> str:
         """What to do where one is missing."""
-        return "name the columns in the source's text and label"
+        columns = "column in the source's text" if self.label is None else "columns in the source's text and label"
+        return f"name the {columns}"
 
     @property
     def named(self) -> list[str]:
@@ -77,6 +82,19 @@ def quote(value: object) -> str:
     """A short form of `value` for an error, always one line: the input is not ours and may hold anything."""
     shown = repr(value)
     return shown if len(shown) <= 80 else f"{shown[:77]}..."
+
+
+@contextmanager
+def call_block(name: str) -> Iterator[None]:
+    """Let what readers of a source advise speak of the block `name` of params.yaml, which the file is of.
+
+    Raises:
+        UserError: the reader's own, so worded.
+    """
+    try:
+        yield
+    except UserError as error:
+        raise UserError(SOURCE.sub(name, str(error))) from None
 
 
 def require_columns(place: str, names: Sequence[str], wanted: Wanted[Any], advice: str = "") -> None:

@@ -16,7 +16,7 @@ from pipeline.corpus.file_source import read_file_rows
 from pipeline.corpus.generated import emotion, hiding, thematic
 from pipeline.corpus.hub_source import read_hub_rows
 from pipeline.corpus.label_names import LEFT_OUT, UNLABELLED, LabelNames, name_group
-from pipeline.corpus.row import Columns, Row, quote
+from pipeline.corpus.row import Columns, Row, call_block, quote
 from pipeline.corpus.task_config import FileSource, GeneratedSource, HubSource, TaskConfig
 from teacher_cache.errors import UserError
 from teacher_cache.outside import locate
@@ -62,10 +62,17 @@ def read_source(name: str, task: TaskConfig, seed: int, root: Path) -> Source:
     description |= {"split": task.split.column} if task.split else {}
     if task.pool is not None:
         columns = _name_columns(task.pool, task, pool=True)
-        more, described = _open(f"task.{name}.pool.path", task.pool, columns, labels, seed + POOL_SEED, root)
-        rows, description = chain(rows, _name_rows(more, task, labels, drops, POOL)), {**description, "pool": described}
+        with call_block("pool"):
+            more, described = _open(f"task.{name}.pool.path", task.pool, columns, labels, seed + POOL_SEED, root)
+        pool = _name_rows(_read_pool(more), task, labels, drops, POOL)
+        rows, description = chain(rows, pool), {**description, "pool": described}
     description |= {"labelled": task.labelled} if task.labelled else {}
     return Source(rows, description, drops)
+
+
+def _read_pool(rows: Iterator[Row]) -> Iterator[Row]:
+    with call_block("pool"):
+        yield from rows
 
 
 def _open_parts(

@@ -260,3 +260,48 @@ def test_a_packed_file_is_read(write, name):
 
 def test_lines_that_end_as_on_old_machines_are_lines(write):
     assert read(write("a.csv", "text,label\ra,pos\rb,neg\r")) == [("a", "pos"), ("b", "neg")]
+
+
+# ---- Texts alone: no label tells which reading of a line is right ----
+
+
+def read_texts(path, **source):
+    rows, form = read_file_rows(path, FileSource(kind="file", path=path.name, **source), Columns("text", None), LABELS)
+    return [row.text for row in rows], form["quote"]
+
+
+def refuse_texts(path, **source):
+    with pytest.raises(UserError) as caught:
+        read_texts(path, **source)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["fine, really", "Dear Anna,", '"Fine", he said'])
+def test_one_column_with_commas_is_refused_and_the_advice_works(write, line):
+    path = write("a.csv", f"text\n{line}\nplain\n")
+    assert refuse_texts(path) == (
+        "a.csv line 2: must have one field as the header has, got 2; quote a text with ',' in it, or set "
+        "source.delimiter to what no text has, such as tab"
+    )
+    assert read_texts(path, delimiter="\t")[0] == [line, "plain"]
+    quoted = line.replace('"', '""')
+    assert read_texts(write("b.csv", f'text\n"{quoted}"\nplain\n')) == ([line, "plain"], '"')
+
+
+@pytest.mark.parametrize("header", ["text", "id,text"])
+def test_lines_that_may_be_texts_by_themselves_are_not_joined_unasked(write, header):
+    before = header.removesuffix("text").replace("id", "1")
+    texts = ['"I waited.', "Then it rained.", 'We laughed."']
+    path = write("a.csv", "\n".join([header, *(before + text for text in texts)]))
+    message = refuse_texts(path)
+    assert message.startswith(
+        "a.csv line 2: a quote opens a field of 3 lines, each of which may be a row by itself; set "
+    )
+    assert read_texts(path, quote="none")[0] == texts
+    assert len(read_texts(path, quote='"')[0]) == 1
+
+
+@pytest.mark.parametrize("proof", ['"fine, really"', '"He said ""no"""', '"whole"'])
+def test_a_letter_among_texts_stays_one_where_a_line_must_be_quoted(write, proof):
+    path = write("a.csv", f'text\n"Dear Anna,\nthank you\nbye"\n{proof}\n')
+    assert read_texts(path)[0][0] == "Dear Anna,\nthank you\nbye"

@@ -55,6 +55,22 @@ def test_a_second_source_is_cleaned_and_labelled_texts_leave_it(tmp_path):
     assert len(found.hidden[0]) == 0
 
 
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (b"text\na, b\n", "set pool.delimiter to what no text has, such as tab"),
+        (b'text\n"a\nb"\n', "set pool.quote: none"),
+        (b"text\n\xff\n", "name its encoding in pool.encoding"),
+        (b"body\na\n", "name the column in the pool's text"),
+    ],
+)
+def test_a_pool_that_cannot_be_read_is_refused_with_the_key_of_its_own_block(tmp_path, content, advice):
+    write(tmp_path / "all.jsonl", make_rows(40))
+    (tmp_path / "pool.csv").write_bytes(content)
+    with pytest.raises(UserError, match=advice):
+        build(tmp_path, FileSource(kind="file", path="pool.csv"))
+
+
 def test_a_text_whose_labels_contradict_is_not_in_the_pool_either(tmp_path):
     write(tmp_path / "all.jsonl", [*make_rows(40), {"text": "text 0", "label": "pos"}])
     write(tmp_path / "pool.jsonl", [{"text": "text 0"}])
