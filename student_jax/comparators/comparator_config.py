@@ -147,10 +147,18 @@ class MiniLlmConfig(TextConfig):
 
 @dataclass(frozen=True, config=STRICT)
 class FewLabelsConfig(TextConfig):
-    """Few labels: `labelled` texts of each class have theirs, the teacher's word is taken from `confidence` on."""
+    """Few labels: `labelled` texts of each class have theirs, the teacher's word is taken from `confidence` on.
+
+    That is of all other texts, those of the pool among them, so that `loss.confidence` would say it twice.
+    """
 
     labelled: Count = 32
     confidence: Annotated[float, Field(ge=0, lt=1)] = 0.7
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.loss.confidence:
+            raise ValueError("loss.confidence must be 0 in few_labels, whose own confidence says how sure a teacher is")
 
 
 @dataclass(frozen=True, config=STRICT)

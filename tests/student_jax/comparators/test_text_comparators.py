@@ -63,6 +63,13 @@ def test_the_loss_of_few_labels_by_hand():
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
+def test_few_labels_say_once_how_sure_a_teacher_must_be():
+    with pytest.raises(ValueError, match=r"loss\.confidence must be 0 in few_labels, whose own confidence"):
+        FewLabelsConfig(loss=LossConfig(confidence=0.5))
+    with pytest.raises(ValueError, match="grid"):  # what every comparator's grid must hold is asked as before
+        FewLabelsConfig(grid={"labelled": [7]})
+
+
 def test_few_labels_are_few_of_each_class(dataset):
     hidden = hide_labels(dataset, 10)
     seen = hidden["train"].labels
