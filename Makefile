@@ -47,7 +47,8 @@ report: $(VENV)/installed-pipeline  ## rebuild the report from what is there
 
 bench: $(INSTALLED) $(PEERS)/installed  ## time the student and the capture against their peers, and the service under load
 	$(PEERS)/bin/python -m tests.benchmarks.bench_student
-	python -m tests.benchmarks.bench_stream
+	$(PEERS)/bin/python -m tests.benchmarks.record_speed
+	python -m tests.benchmarks.bench_stream --rows 0 --texts 0
 	python -m tests.benchmarks.bench_capture $(if $(TEXT),--text $(TEXT))
 	python -m tests.benchmarks.bench_serve
 

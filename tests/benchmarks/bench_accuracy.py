@@ -25,7 +25,7 @@ from student_jax.devices import use_cores
 from student_jax.model import build_model
 from student_jax.training.trainer import train
 from teacher_cache.manifest import read_manifest
-from tests.benchmarks.bench_student import describe_machine
+from tests.benchmarks.timing import describe_machine
 
 OUTPUT = Path("build/bench/accuracy.json")
 TUNED = StudentConfig(loss=LossConfig(soft=0.5, hard=0.5), l2=0.05, encoding_scale=0.3)

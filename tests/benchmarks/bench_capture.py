@@ -41,7 +41,7 @@ from teacher_cache.teacher.capture.job import Capture, capture
 from teacher_cache.teacher.finetune.adapter import finetune
 from teacher_cache.teacher.teacher_config import CaptureConfig, FinetuneConfig, HubBase
 from teacher_cache.writer import Job, Staging
-from tests.benchmarks.bench_student import describe_machine
+from tests.benchmarks.timing import describe_machine
 
 OUTPUT = Path("build/bench/capture.json")
 SIZES = {"128 wide": (128, 1), "512 wide": (512, 3)}  # width, and by what the number of rows is divided

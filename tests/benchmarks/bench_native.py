@@ -41,7 +41,7 @@ def build_steps(engine: str, batch: int, seeds: int) -> Callable[[], Any]:
 
     from student_jax.config import CircuitConfig
     from student_jax.devices import STUDENTS, map_students, share_training
-    from tests.benchmarks.bench_student import ADAM, build_step, make_arguments
+    from tests.benchmarks.student_steps import ADAM, build_step, make_arguments
 
     circuit = CircuitConfig(**CIRCUIT)
     mesh = share_training(seeds, batch, threads=True)
@@ -90,27 +90,6 @@ def run_on(cores: int, rounds: int) -> list[dict[str, Any]]:
     return rows
 
 
-def judge_cores(rows: list[dict[str, Any]]) -> list[str]:
-    """A line per target: met or missed, and by what."""
-    times = {(row["engine"], row["cores"], row["batch"], row["seeds"]): row["ms"] for row in rows}
-    lines = []
-    for what, over, under, limit, least in (
-        ("one core, batch 64: fused of 0.1 / native", ("fused of 0.1", 1, 64, 1), ("native", 1, 64, 1), 3, True),
-        ("one core, batch 8: fused of 0.1 / native", ("fused of 0.1", 1, 8, 1), ("native", 1, 8, 1), 2, True),
-        ("batch 64: fused on one core / native on two", ("fused", 1, 64, 1), ("native", 2, 64, 1), 5, True),
-        ("one core, batch 64: native / floor", ("native", 1, 64, 1), ("floor", 1, 64, 1), 2, False),
-        ("batch 64: five seeds on two cores / one on one", ("native", 2, 64, 5), ("native", 1, 64, 1), 3, False),
-        ("batch 8: five seeds on two cores / one on one", ("native", 2, 8, 5), ("native", 1, 8, 1), 3, False),
-    ):
-        if over not in times or under not in times:
-            lines.append(f"{what}: not measured")
-            continue
-        ratio = times[over] / times[under]
-        met = ratio >= limit if least else ratio <= limit
-        lines.append(f"{what} at {'least' if least else 'most'} {limit}: {ratio:.1f}: {'met' if met else 'MISSED'}")
-    return lines
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cores", type=int, choices=CASES)
@@ -120,7 +99,7 @@ def main() -> None:
 
     from student_jax.devices import use_cores
     from teacher_cache.errors import UserError
-    from tests.benchmarks.bench_student import measure
+    from tests.benchmarks.timing import describe_times, time_rounds
 
     use_cores()
     calls = {}
@@ -130,8 +109,8 @@ def main() -> None:
         except (UserError, ImportError) as error:
             print(f"{case}: {error}", file=sys.stderr)
     rows = [
-        {"engine": engine, "cores": options.cores, "batch": batch, "seeds": seeds, "ms": 1000 * seconds / STEPS}
-        for (engine, batch, seeds), seconds in measure(calls, options.rounds).items()
+        {"engine": engine, "cores": options.cores, "batch": batch, "seeds": seeds, **describe_times(seconds, STEPS)}
+        for (engine, batch, seeds), seconds in time_rounds(calls, options.rounds).items()
     ]
     if options.cores == 1 and (floor := measure_floor()):
         rows.append({"engine": "floor", "cores": 1, "batch": 64, "seeds": 1, "ms": floor})

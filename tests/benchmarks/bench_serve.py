@@ -34,7 +34,7 @@ from student_jax.data.embedder import fit_embedder, identify_embedder
 from student_jax.export.certificate import add_surrogate, sort_student
 from student_jax.parameters import arrange_parameters, initialise_parameters, name_parameters
 from student_jax.student import Student
-from tests.benchmarks.bench_student import describe_machine
+from tests.benchmarks.timing import describe_machine
 
 OUTPUT = Path("build/bench/serve.json")
 CONNECTIONS = 8

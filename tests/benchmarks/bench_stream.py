@@ -1,10 +1,12 @@
 """Data larger than memory: the speed of training from a file, and the memory that a million texts take on their way.
 
-Run: python -m tests.benchmarks.bench_stream [--rows 10000000] [--texts 1000000] [--rounds 3]
+Run: python -m tests.benchmarks.bench_stream [--rows 10000000] [--texts 1000000] [--rounds 3]; 0 leaves one of them out
 In: nothing.  Out: build/bench/stream.json and the same as lines.  Imports: jax, pyarrow.
 
-For the speed, features, logits and labels are synthetic and written by the project's own writers; the circuit is small,
-so that reading is the harder to hide. For the memory, texts are generated and go through the stages `prepare`, `embed`
+For the speed, features, logits and labels are synthetic and written by the project's own writers: COMPARED texts are
+trained on from memory and from their file in turn, by the default student with `native`, the engine from which reading
+is the hardest to hide, one seed and three; more rows than memory should hold, by a small circuit. For the whole way,
+texts are generated and go through the stages `prepare`, `embed`
 and `train_student` as DVC runs them; the cache is written part by part with random logits, for an LLM would take days.
 Everything is a process of its own, which says how much memory it took at most.
 """
@@ -15,6 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,13 +35,18 @@ from student_jax.training.trainer import train
 from teacher_cache.manifest import fingerprint_examples
 from teacher_cache.schema import SPLITS
 from teacher_cache.writer import Job, Staging
-from tests.benchmarks.bench_student import describe_machine
+from tests.benchmarks.timing import describe_machine, read_commit
 
 OUTPUT = Path("build/bench/stream.json")
 ROOT = Path(__file__).parents[2]
-DIMENSIONS, CLASSES, ROWS_PER_PART = 64, 2, 65536
-CONFIG = StudentConfig(circuit=CircuitConfig(qubits=4, layers=2), batch_size=1024, epochs=2, seeds=1)
-COMPARED = 1_000_000
+CLASSES, ROWS_PER_PART = 2, 65536
+COMPARED, COMPARED_DIMENSIONS, MANY_DIMENSIONS = 100_000, 768, 64
+SMALL = CircuitConfig(qubits=4, layers=2)
+CONFIGS = {
+    "small circuit": StudentConfig(circuit=SMALL, batch_size=1024, epochs=2, seeds=1),
+    "default, one seed": StudentConfig(engine="native", epochs=3, seeds=1),
+    "default, three seeds": StudentConfig(engine="native", epochs=3, seeds=3),
+}
 # What the whole way runs on; the features are those that ship.
 TASK, TEACHER = "emotion", "random"
 PARAMS = {
@@ -66,14 +74,14 @@ def write_answers(staging: Staging, index: int, columns: Mapping[str, pa.Array],
     staging.write_part(index, {**columns, **answers})
 
 
-def make_data(folder: Path, rows: int) -> None:
+def make_data(folder: Path, rows: int, dimensions: int) -> None:
     """A cache of `rows` rows whose logits are two of the features, and these features."""
     job = Job("bench", "synthetic", tuple("ab"), rows, ROWS_PER_PART, 0, {"examples": "synthetic"})
     staging = Staging(job, folder / "work", {})
     blocks, ids = [], []
     for index in range(job.parts):
         random, count = np.random.default_rng(index), job.rows_of(index)
-        blocks.append(random.standard_normal((count, DIMENSIONS), np.float32))
+        blocks.append(random.standard_normal((count, dimensions), np.float32))
         logits = 2 * blocks[-1][:, :CLASSES]
         ids.append(
             pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), count, [None, pa.py_buffer(random.bytes(16 * count))])
@@ -86,20 +94,23 @@ def make_data(folder: Path, rows: int) -> None:
         }
         write_answers(staging, index, columns, logits)
     staging.publish(folder / "cache", {}, {})
-    write_features(folder / "features.parquet", pa.chunked_array(ids), blocks, DIMENSIONS, "synthetic")
+    write_features(folder / "features.parquet", pa.chunked_array(ids), blocks, dimensions, "synthetic")
 
 
-def train_once(folder: Path, memory: int) -> None:
-    """Print what a training came to, as JSON."""
+def train_once(folder: Path, name: str, memory: int) -> None:
+    """Print what a training by a student of CONFIGS came to, as JSON; `memory` is what features may take of it."""
     use_cores()
     dataset, _ = open_dataset(folder, folder / "cache", "bench", "synthetic", memory)
-    found = train(build_model(CONFIG, DIMENSIONS, CLASSES), dataset, CONFIG, 0, "bench")
+    config, dimensions = CONFIGS[name], dataset["train"].features.shape[1]
+    start = time.process_time()
+    found = train(build_model(config, dimensions, CLASSES), dataset, config, 0, "bench")
     print(
         json.dumps(
             {
                 "stored": not isinstance(dataset["train"].features, np.ndarray),
                 "train_rows": len(dataset["train"].labels),
                 "rows_per_second": len(dataset["train"].labels) / found.seconds_per_epoch,
+                "cpu_seconds": time.process_time() - start,  # compiling too
                 "validation_accuracy": found.curves[-1].validation_accuracy,
                 "peak_mib": find_peak(),
             }
@@ -155,42 +166,57 @@ def measure_memory(folder: Path, texts: int) -> dict[str, Any]:
     return {"texts": texts, "rows": open_examples(folder / "data").metadata.num_rows, "peak_mib": peaks, "bytes": sizes}
 
 
+def compare_speeds(rounds: int) -> list[dict[str, Any]]:
+    """What a training from the file takes beside one from memory, in rounds."""
+    rows = []
+    with tempfile.TemporaryDirectory() as place:
+        call("make_data", Path(place), COMPARED, COMPARED_DIMENSIONS)
+        for name in list(CONFIGS)[1:]:
+            ways = {"memory": 4 * COMPARED * COMPARED_DIMENSIONS, "file": 0}
+            found = [
+                {way: call("train_once", Path(place), name, most) for way, most in ways.items()} for _ in range(rounds)
+            ]
+            rates = {way: float(np.median([one[way]["rows_per_second"] for one in found])) for way in ways}
+            rows.append({"student": name, "rows_per_second": rates, "rounds": found})
+            print(
+                f"{COMPARED} texts, {name}: {rates['memory']:.0f} texts/s from memory, "
+                f"{rates['file']:.0f} from the file, {rates['file'] / rates['memory']:.2f} times as many",
+                flush=True,
+            )
+    return rows
+
+
+def train_many(rows: int) -> dict[str, Any]:
+    """What training on more rows than memory should hold takes, and what it leaves of the memory."""
+    with tempfile.TemporaryDirectory() as place:
+        call("make_data", Path(place), rows, MANY_DIMENSIONS)
+        found = call("train_once", Path(place), "small circuit", MAX_BYTES)
+    print(
+        f"{rows} rows of {MANY_DIMENSIONS} numbers: {found['rows_per_second']:.0f} rows/s, {found['peak_mib']} MiB",
+        flush=True,
+    )
+    return {"rows": rows, **found}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=10_000_000, help="of the synthetic features, the larger file")
     parser.add_argument("--texts", type=int, default=1_000_000, help="that go the whole way")
-    parser.add_argument("--rounds", type=int, default=3, help="of the comparison of speeds; 0 for the memory alone")
+    parser.add_argument("--rounds", type=int, default=3, help="of the comparison of speeds")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
-    report: dict[str, Any] = {"machine": describe_machine()}
+    report: dict[str, Any] = {"commit": read_commit(), "machine": describe_machine()}
     if options.rounds:
-        report |= compare_speeds(options.rounds, options.rows)
-    with tempfile.TemporaryDirectory() as place:
-        report["memory"] = measure_memory(Path(place), options.texts)
+        report["speeds"] = compare_speeds(options.rounds)
+    if options.rows:
+        report["many"] = train_many(options.rows)
+    if options.texts:
+        with tempfile.TemporaryDirectory() as place:
+            report["memory"] = measure_memory(Path(place), options.texts)
+        peaks = ", ".join(f"{stage} {peak:.0f}" for stage, peak in report["memory"]["peak_mib"].items())
+        print(f"{options.texts} texts, at most MiB: {peaks}")
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    peaks = ", ".join(f"{stage} {peak:.0f}" for stage, peak in report["memory"]["peak_mib"].items())
-    print(f"{options.texts} texts, at most MiB: {peaks}")
-
-
-def compare_speeds(rounds: int, rows: int) -> dict[str, Any]:
-    """Rows per second from memory and from a file, and what training on `rows` rows takes."""
-    with tempfile.TemporaryDirectory() as place:
-        call("make_data", Path(place), COMPARED)
-        found = [
-            {name: call("train_once", Path(place), memory) for name, memory in (("memory", MAX_BYTES), ("file", 0))}
-            for _ in range(rounds)
-        ]
-    rates = {name: float(np.median([one[name]["rows_per_second"] for one in found])) for name in ("memory", "file")}
-    with tempfile.TemporaryDirectory() as place:
-        call("make_data", Path(place), rows)
-        many = call("train_once", Path(place), MAX_BYTES)
-    print(
-        f"{COMPARED} rows: {rates['memory']:.0f} rows/s from memory, {rates['file']:.0f} from the file, "
-        f"{rates['file'] / rates['memory']:.2f} times as many"
-    )
-    print(f"{rows} rows: {many['rows_per_second']:.0f} rows/s, at most {many['peak_mib']} MiB")
-    return {"rows_per_second": rates, "rounds": found, "many": many}
 
 
 if __name__ == "__main__":

@@ -1,120 +1,52 @@
-"""How long a training step of the student takes, in our engine and in others.
+"""How long a training step of the student takes, in our engines and in others.
 
 Run: python -m tests.benchmarks.bench_student [--rounds 7] [--batches 8 64] [--skip NAME ...]
-In: nothing.  Out: build/bench/student.json and the same as tables.  Imports: jax, optax; the peers that are installed.
-A step is loss, gradient (of z and all angles, equal rotations summed) and Adam, jitted; every peer's loss and gradient
-are compared with ours before the clock starts.  Rounds alternate between the peers; medians of wall time.
+In: nothing.  Out: build/bench/student.json and the same as tables.  Imports: jax; the peers that are installed.
+Steps are jitted; every peer's loss and gradient are compared with ours before the clock starts.  Rounds alternate
+between the peers; medians of wall time, and every round's time in the file.
 """
 
 import argparse
 import json
-import os
-import platform
 import time
-from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 
-from student_jax.circuit.gates import angle_shapes
-from student_jax.circuit.layers import Angles
-from student_jax.circuit.notation import measured_wires
 from student_jax.config import CircuitConfig
-from student_jax.devices import map_students
-from student_jax.engines import build_engine
-from student_jax.engines.fused_matrices import group_sizes
 from teacher_cache.errors import UserError
-from tests.benchmarks.bench_native import judge_cores, run_on
+from tests.benchmarks.bench_native import run_on
+from tests.benchmarks.peers_host import HOST_PEERS
 from tests.benchmarks.peers_student import PEERS
+from tests.benchmarks.student_steps import ADAM, bare_products, build_step, inference, make_arguments, scan_steps
+from tests.benchmarks.student_targets import judge, judge_cores, judge_scaling
+from tests.benchmarks.timing import describe_machine, describe_times, read_commit, time_rounds
 
+COMMAND = "python -m tests.benchmarks.bench_student"
 OUTPUT = Path("build/bench/student.json")
-ADAM = optax.adam(1e-3)
 CASES = [  # readout, layers, classes
     ("linear", 4, 4),
     ("first", 3, 2),
 ]
-TARGETS = [  # readout, peer (the best of those whose name begins so), times
-    ("linear", "mindquantum", 20),
-    ("linear", "lightning.qubit", 100),
-    ("linear", "default.qubit", 10),
-    ("linear", "tensorcircuit-ng", 2),
-    ("first", "mindquantum", 500),
-]
-
-
-def make_arguments(circuit: CircuitConfig, classes: int, batch: int) -> tuple[Any, Any, Any]:
-    """Parameters (z, tied angles, readout weights) and one-hot labels, all random."""
-    random = np.random.default_rng(0)
-    outputs = len(measured_wires(circuit, classes))
-
-    def draw(*shape: int) -> Any:
-        return jnp.asarray(random.normal(size=shape) / 2, jnp.float32)
-
-    angles = Angles(*(draw(*shape) for shape in angle_shapes(circuit).values()))
-    return (draw(batch, circuit.qubits), angles, draw(outputs, classes)), jnp.eye(classes)[
-        random.integers(classes, size=batch)
-    ]
-
-
-def cross_entropy(values: Any, weights: Any, labels: Any) -> Any:
-    scores = jnp.matmul(values, weights, precision="highest")  # a GPU would round the factors to ten bits
-    return -jnp.mean(jnp.sum(labels * jax.nn.log_softmax(scores), axis=1))
-
-
-def build_step(name: str, circuit: CircuitConfig, classes: int) -> Callable[..., Any]:
-    """The function parameters, Adam's state, labels -> loss, gradients, new parameters and state."""
-    run = PEERS[name](circuit, classes)
-
-    def loss(parameters: Any, labels: Any) -> Any:
-        z, angles, weights = parameters
-        return cross_entropy(run(z, angles), weights, labels)
-
-    def update(parameters: Any, state: Any, gradients: Any) -> Any:
-        steps, state = ADAM.update(gradients, state)
-        return optax.apply_updates(parameters, steps), state
-
-    if name != "mindquantum":
-
-        def step(parameters: Any, state: Any, labels: Any) -> Any:
-            value, gradients = jax.value_and_grad(loss)(parameters, labels)
-            return value, gradients, *update(parameters, state, gradients)
-
-        return step
-    pull = jax.jit(jax.value_and_grad(cross_entropy, argnums=(0, 1)))
-    update = jax.jit(update)
-
-    def host_step(parameters: Any, state: Any, labels: Any) -> Any:
-        z, angles, weights = parameters
-        kept: list[Any] = []
-
-        def cotangents(values: Any) -> Any:
-            value, (d_values, d_weights) = pull(values, weights, labels)
-            kept.append(d_weights)
-            return value, d_values
-
-        value, dz, flat = run(z, angles, cotangents)
-        n, pairs = circuit.qubits, angles.rzz.shape[1]
-        ry, rzz, rz = np.split(np.asarray(flat, np.float32), [n, n + pairs], axis=1)
-        gradients = (jnp.asarray(dz, jnp.float32), Angles(ry[..., None], rzz, rz[..., None]), kept[0])
-        return value, gradients, *update(parameters, state, gradients)
-
-    return host_step
+# Light cones are for a readout that has one, forms of the whole circuit's gates for one that has none.
+LEFT_OUT = {
+    "linear": {"tensorcircuit-ng light cone"},
+    "first": {"tensorcircuit-ng diagonal", "tensorcircuit-ng merged"},
+}
 
 
 def compare(circuit: CircuitConfig, classes: int, batch: int, rounds: int, skip: set[str]) -> list[dict[str, Any]]:
-    """One row per peer: compile time, median time of a step, and how many times ours that is."""
+    """One row per peer: what it took to compile, the times of a step, and how many times ours that is."""
     parameters, labels = make_arguments(circuit, classes, batch)
     arguments = (parameters, ADAM.init(parameters), labels)
-    steps, rows, expected = {}, {}, None
+    calls, rows, expected = {}, {}, None
     for name in PEERS:
         row: dict[str, Any] = {"engine": name, "readout": circuit.readout, "layers": circuit.layers, "batch": batch}
         rows[name] = row
-        if name in skip or (name.endswith("light cone") and circuit.readout == "linear"):
+        if name in skip | LEFT_OUT[circuit.readout]:
             row["note"] = "skipped"
             continue
         start = time.perf_counter()
@@ -126,106 +58,29 @@ def compare(circuit: CircuitConfig, classes: int, batch: int, rounds: int, skip:
         except UserError as error:
             row["note"] = str(error)
             continue
-        if name != "mindquantum":
+        if name not in HOST_PEERS:
             step = jax.jit(step).lower(*arguments).compile()
             row["temporary_mib"] = round(step.memory_analysis().temp_size_in_bytes / 2**20, 2)
         result = jax.block_until_ready(step(*arguments))[:2]
         row["first_step_seconds"] = round(time.perf_counter() - start, 2)
         expected = result if expected is None else expected
-        for a, b in zip(jax.tree.leaves(result), jax.tree.leaves(expected), strict=True):
-            np.testing.assert_allclose(a, b, rtol=0, atol=1e-5, err_msg=name)
-        steps[name] = lambda step=step: step(*arguments)
+        row["largest_difference"] = require_equal(name, result, expected)
+        calls[name] = lambda step=step: step(*arguments)
         print(f"  {name}: checked, {row['first_step_seconds']} s to compile and run", flush=True)
-    medians = measure(steps, rounds)
-    for name, seconds in medians.items():
-        rows[name] |= {"ms_per_step": 1000 * seconds, "times_fused": seconds / medians["fused"]}
-        print(f"  {name}: {1000 * seconds:.3f} ms, {seconds / medians['fused']:.1f} times ours", flush=True)
+    for name, seconds in time_rounds(calls, rounds).items():
+        rows[name] |= describe_times(seconds)
+        rows[name]["times_fused"] = rows[name]["ms"] / rows["fused"]["ms"]
+        print(f"  {name}: {rows[name]['ms']:.3f} ms, {rows[name]['times_fused']:.1f} times ours", flush=True)
     return list(rows.values())
 
 
-def measure(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Median seconds of a call; every round runs each for at least 50 ms, in turn."""
-    repeats, times = {}, {name: [] for name in calls}
-    for name, call in calls.items():
-        jax.block_until_ready(call())
-        start = time.perf_counter()
-        jax.block_until_ready(call())
-        repeats[name] = max(1, min(500, int(0.05 / (time.perf_counter() - start))))
-    for _ in range(rounds):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            for _ in range(repeats[name]):
-                result = call()
-            jax.block_until_ready(result)
-            times[name].append((time.perf_counter() - start) / repeats[name])
-    return {name: float(np.median(values)) for name, values in times.items()}
-
-
-def scan_steps(circuit: CircuitConfig, classes: int, batch: int, seeds: int = 1, steps: int = 10) -> Callable[[], Any]:
-    """As the trainer runs them on one device: steps in one lax.scan, seeds as map_students puts them."""
-    parameters, labels = make_arguments(circuit, classes, batch)
-    parameters = jax.tree.map(lambda a: jnp.repeat(a[None], seeds, axis=0), parameters)
-    step = build_step("fused", circuit, classes)
-    state = jax.vmap(ADAM.init)(parameters)
-
-    def run_one(carry: Any) -> Any:
-        return jax.lax.scan(lambda carry, _: (step(*carry, labels)[2:], None), carry, None, length=steps)[0]
-
-    run = jax.jit(lambda carry: map_students(run_one, carry, batch << circuit.qubits))
-    return lambda: run((parameters, state))
-
-
-def bare_products(circuit: CircuitConfig, batch: int, steps: int = 10) -> Callable[[], Any]:
-    """The matrix products of `steps` gradient steps alone: per layer and group one forward, two back, one outer."""
-    *others, last = group_sizes(circuit.qubits)
-    random = np.random.default_rng(0)
-    stacks, before = [], 1
-    for size in (*others, last):
-        width = 2**size * (2 if len(stacks) == len(others) else 1)
-        unitary = np.linalg.qr(random.normal(size=(width, width)))[0]
-        stacks.append(jnp.asarray(np.broadcast_to(unitary, (before, width, width)), jnp.float32))
-        before *= 2**size
-    state = jnp.asarray(random.normal(size=(2 ** (circuit.qubits + 1), batch)), jnp.float32)
-
-    def body(carry: Any, _: None) -> tuple[Any, None]:
-        state, cotangent, total = carry
-        for _ in range(circuit.layers - 1):
-            for stack in stacks:
-                shape = (*stack.shape[:2], -1)
-                ahead = jnp.einsum("bij,bjm->bim", stack, state.reshape(shape))
-                back = jnp.einsum("bij,bjm->bim", stack, ahead)
-                cotangent = jnp.einsum("bij,bjm->bim", stack, cotangent.reshape(shape))
-                total += jnp.einsum("bim,bjm->bij", cotangent, back)[0, 0, 0]
-                state, cotangent = back.reshape(state.shape), cotangent.reshape(state.shape)
-        return (state, cotangent, total), None
-
-    run = jax.jit(lambda carry: jax.lax.scan(body, carry, None, length=steps)[0])
-    return lambda: run((state, state, jnp.zeros(())))
-
-
-def inference(circuit: CircuitConfig, classes: int, batch: int) -> Callable[[], Any]:
-    (z, angles, _), _ = make_arguments(circuit, classes, batch)
-    engine = jax.jit(build_engine("fused", circuit, classes, "float32"))
-    return lambda: engine(z, angles)
-
-
-def describe_machine() -> dict[str, Any]:
-    packages = ("jax", "pennylane", "pennylane-lightning", "tensorcircuit-ng", "mindquantum", "numpy")
-    versions = {}
-    for package in packages:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "missing"
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        model = platform.processor()
-    return {
-        "cpu": model, "cores": os.cpu_count(), "load": os.getloadavg()[0], "python": platform.python_version(),
-        "versions": versions,
-    }  # fmt: skip
+def require_equal(name: str, result: Any, expected: Any) -> float:
+    """The largest difference of loss and gradients from ours, which is at most 1e-5."""
+    worst = 0.0
+    for a, b in zip(jax.tree.leaves(result), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5, err_msg=name)
+        worst = max(worst, float(np.abs(np.asarray(a) - np.asarray(b)).max()))
+    return worst
 
 
 def measure_scaling(rounds: int) -> list[dict[str, Any]]:
@@ -249,56 +104,8 @@ def measure_scaling(rounds: int) -> list[dict[str, Any]]:
         name = f"batch 8, {qubits} qubits"
         calls[name], units[name] = scan_steps(CircuitConfig(qubits=qubits, rotations="tied"), 4, 8, steps=steps), steps
     calls["inference, batch 1024"], units["inference, batch 1024"] = inference(paper, 4, 1024), 1
-    medians = measure(calls, rounds)
-    return [{"case": name, "ms": 1000 * value / units.get(name, 10)} for name, value in medians.items()]
-
-
-def judge(rows: list[dict[str, Any]]) -> list[str]:
-    """A line per target and batch: met or missed, and by what."""
-    times = {
-        (row["engine"], row["batch"]): row["ms_per_step"]
-        for row in rows
-        if row["readout"] == "linear" and "ms_per_step" in row
-    }
-    lines = []
-    if times.keys() >= {("tensorcircuit-ng", 64), ("native", 64)}:
-        ratio = times["tensorcircuit-ng", 64] / times["native", 64]
-        verdict = "met" if ratio >= 10 else "MISSED"
-        lines.append(f"linear, batch 64: tensorcircuit-ng at least 10 times native: {ratio:.1f}: {verdict}")
-    for readout, peer, target in TARGETS:
-        for batch in sorted({row["batch"] for row in rows}):
-            found = [
-                row["times_fused"]
-                for row in rows
-                if (row["readout"], row["batch"]) == (readout, batch)
-                and row["engine"].startswith(peer)
-                and "times_fused" in row
-            ]
-            verdict = (
-                "not measured" if not found else f"{min(found):.1f}: {'met' if min(found) >= target else 'MISSED'}"
-            )
-            lines.append(f"{readout}, batch {batch}: {peer} at least {target} times ours: {verdict}")
-    return lines
-
-
-def judge_scaling(rows: list[dict[str, Any]], scaling: list[dict[str, Any]]) -> list[str]:
-    """The same for five seeds at once, and for a step beside its matrix products, on one core and on all."""
-    times = {row["case"]: row["ms"] for row in scaling}
-    lines = []
-    for batch in sorted({row["batch"] for row in rows}):
-        times["called"] = next(
-            row["ms_per_step"]
-            for row in rows
-            if (row["engine"], row["readout"], row["batch"]) == ("fused", "linear", batch)
-        )
-        for what, over, under, limit in (
-            ("five seeds / one", f"batch {batch}, five seeds", f"batch {batch}, one seed", 3),
-            ("called step / its products", "called", f"batch {batch}, matrix products alone, no scan", 2.5),
-            ("scanned step / its products", f"batch {batch}, one seed", f"batch {batch}, matrix products alone", 2.5),
-        ):
-            ratio = times[over] / times[under]
-            lines.append(f"batch {batch}: {what} at most {limit}: {ratio:.1f}: {'met' if ratio <= limit else 'MISSED'}")
-    return lines
+    times = time_rounds(calls, rounds)
+    return [{"case": name, **describe_times(seconds, units.get(name, 10))} for name, seconds in times.items()]
 
 
 def main() -> None:
@@ -318,7 +125,9 @@ def main() -> None:
     # Only now: two processes that take all cores would slow each other down.
     cores = [row for count in (1, 2) for row in run_on(count, options.rounds)]
     targets = judge(rows) + judge_scaling(rows, scaling) + judge_cores(cores)
-    report = {"machine": describe_machine(), "rows": rows, "scaling": scaling, "cores": cores, "targets": targets}
+    origin = {"command": COMMAND, "commit": read_commit(), "date": datetime.now(UTC).date().isoformat()}
+    found = {"rows": rows, "scaling": scaling, "cores": cores, "targets": targets}
+    report = {**origin, "machine": describe_machine(), **found}
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(
@@ -326,13 +135,11 @@ def main() -> None:
     )
     for row in rows:
         head = f"{row['engine']:<28} {row['readout']:<7} {row['layers']:>2} {row['batch']:>5}"
-        if "ms_per_step" not in row:
+        if "ms" not in row:
             print(head, row["note"])
             continue
         memory = row.get("temporary_mib", "")
-        print(
-            f"{head} {row['ms_per_step']:9.3f} {row['times_fused']:8.1f} {row['first_step_seconds']:8.1f} {memory:>7}"
-        )
+        print(f"{head} {row['ms']:9.3f} {row['times_fused']:8.1f} {row['first_step_seconds']:8.1f} {memory:>7}")
     print("\n" + "\n".join(f"{row['case']:<42} {row['ms']:9.3f} ms" for row in scaling))
     print()
     for row in cores:

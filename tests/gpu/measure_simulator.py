@@ -2,7 +2,7 @@
 
 Run by run_gpu.py.  Out: rows of agreement, of steps at growing batches beside tensorcircuit-ng, of the trainer's scan,
 of inference, and of the card's own rates.  Imports: jax; tensorcircuit-ng where it is installed.
-A step is loss, its gradient by z and all angles, and Adam, jitted, as in tests/benchmarks/bench_student.py.
+A step is loss, its gradient by z and all angles, and Adam, jitted, as in tests/benchmarks/student_steps.py.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,8 @@ import numpy as np
 
 from student_jax.config import CircuitConfig
 from student_jax.engines import build_engine, choose
-from tests.benchmarks.bench_student import ADAM, build_step, inference, make_arguments, measure, scan_steps
+from tests.benchmarks.student_steps import ADAM, build_step, inference, make_arguments, scan_steps
+from tests.benchmarks.timing import measure
 from tests.gpu.rows import Rows, parse_part
 
 BATCHES = (64, 16384, 1024, 4096)  # in order of what would be missed most

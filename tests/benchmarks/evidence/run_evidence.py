@@ -20,11 +20,11 @@ from student_jax.compilation import keep_compiled
 from student_jax.devices import use_cores
 from teacher_cache.errors import UserError
 from teacher_cache.publish import write_json
-from tests.benchmarks.bench_student import describe_machine
 from tests.benchmarks.evidence.page import write_page
 from tests.benchmarks.evidence.parts import Part, estimate, estimate_part, estimate_teacher, exists, list_parts
 from tests.benchmarks.evidence.students import describe_unit, train_part
 from tests.benchmarks.evidence.teacher import Settings, count_rows, make_features, make_unit
+from tests.benchmarks.timing import describe_machine
 
 ROOT = Path(__file__).parents[3]
 TASKS = ("thematic", "emotion")
