@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from peft import set_peft_model_state_dict
 
 from teacher_cache.errors import UserError
+from teacher_cache.teacher.base.quantization import do_without
 from teacher_cache.teacher.batches import Rows, pad_batch, plan_batches, shuffle_batches
 from teacher_cache.teacher.finetune import epochs
 from teacher_cache.teacher.finetune.epochs import Standing
@@ -24,6 +24,9 @@ from teacher_cache.teacher.progress import track
 from teacher_cache.teacher.schedule import learning_rate
 from teacher_cache.teacher.sharding import average_gradients, is_sharded, shard_model
 from teacher_cache.teacher.teacher_config import FinetuneConfig
+
+with do_without():
+    from peft import set_peft_model_state_dict
 
 log = logging.getLogger(__name__)
 
