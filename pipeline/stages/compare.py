@@ -1,20 +1,20 @@
 """Stage compare: features + teacher cache -> one comparator that reads features, tuned, trained and evaluated.
 
 Run as dvc.yaml does: python -m pipeline.stages.compare --task T --teacher M --comparator C --features FOLDER
---cache FOLDER --compiled FOLDER --comparison FOLDER --metrics FILE --record FILE
+--cache FOLDER --compiled FOLDER --learned FOLDER --comparison FOLDER --metrics FILE --record FILE
 """
 
 from pathlib import Path
 
 import click
 
-from pipeline.entry import run
+from pipeline.entry import PATH, require, run
 from pipeline.evaluation.comparator_summary import Outs, publish_comparison, take_options
 from pipeline.evaluation.predictions import read_embedder, sees_labels
 from pipeline.params import parse, read_block, read_over, read_pool, read_seed
 from student_jax.comparators.all_labels import reveal_labels
 from student_jax.comparators.comparator_config import FEATURE_CONFIGS, FeatureConfig, FeatureName
-from student_jax.comparators.feature_comparators import learn_from_features
+from student_jax.comparators.kept_learned import learn_once
 from student_jax.compilation import keep_compiled
 from student_jax.config import CircuitConfig
 from student_jax.data.dataset import open_dataset
@@ -24,7 +24,17 @@ from student_jax.devices import use_cores
 
 @click.command()
 @take_options("features")
-def main(task: str, teacher: str, comparator: str, features: Path, cache: Path, compiled: Path, **outs: Path) -> None:
+@require("learned", kind=PATH)
+def main(
+    task: str,
+    teacher: str,
+    comparator: str,
+    features: Path,
+    cache: Path,
+    compiled: Path,
+    learned: Path,
+    **outs: Path,
+) -> None:
     """Tune, train and evaluate one comparator against one teacher's cache."""
     name: FeatureName = parse(comparator, FeatureName, "comparators")
     config = read_over("comparator.shared.features", f"comparator.{name}", FEATURE_CONFIGS[name], FeatureConfig)
@@ -38,9 +48,9 @@ def main(task: str, teacher: str, comparator: str, features: Path, cache: Path, 
     keep_compiled(compiled)
     use_cores()
     label = f"compare: {name}, {task}, {teacher}"
-    learned = learn_from_features(name, config, circuit, dataset, read_seed(), label)
+    found = learn_once(learned, name, config, circuit, dataset, read_seed(), label)
     publish_comparison(
-        *(Outs(**outs), "compare", name, learned, dataset, manifest, embedder["inference_parameters"]),
+        *(Outs(**outs), "compare", name, found, dataset, manifest, embedder["inference_parameters"]),
         reads="features",
         features_saw_labels=sees_labels(embedder["config"]),
     )

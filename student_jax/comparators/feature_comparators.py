@@ -1,7 +1,7 @@
 """The comparators that read the student's features: what builds each, and how it is tuned and trained.
 
-In: a comparator's name and config, a dataset of features.  Out: learn_from_features().  Imports: jax; scikit-learn for
-`logistic`.
+In: a comparator's name and config, a dataset of features.  Out: learn_from_features(), prepare_config(),
+size_up().  Imports: jax; scikit-learn for `logistic`.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from student_jax.comparators.logistic import fit_logistic
 from student_jax.config import CircuitConfig
 from student_jax.data.dataset import Split
 from student_jax.model import Model, build_model, count_trainable, name_arrays
+from student_jax.training.best_epochs import Training
 from student_jax.training.losses import isolate_term
 from student_jax.training.tuning import tune
 
@@ -45,17 +46,26 @@ def learn_from_features(
         chosen, training, tuning = fit_logistic(config, dataset, seed, label)
         trained = (dimensions + 1) * (1 if classes == 2 else classes)
         return Learned(chosen, training, tuning, trained, trained)
-    if name == "labels_alone":
-        config = replace(config, loss=isolate_term("ce", config.loss), pool=0)
-    elif name == "all_labels":
-        config = replace(config, loss=isolate_term("ce", config.loss), pool=None)
-    elif name in ("kl", "js"):
-        config = replace(config, loss=isolate_term(name, config.loss))
     build = partial(_build_on_features, name, circuit, dimensions, classes)
-    found, training, tuning = tune(config, build, dataset, seed, label)
-    model = build(found)
+    found, training, tuning = tune(prepare_config(name, config), build, dataset, seed, label)
+    return Learned(found, training, tuning, *size_up(build(found), training))
+
+
+def prepare_config(name: FeatureName, config: FeatureConfig) -> FeatureConfig:
+    """`config` with the loss and the pool that comparator `name` is trained on."""
+    if name == "labels_alone":
+        return replace(config, loss=isolate_term("ce", config.loss), pool=0)
+    if name == "all_labels":
+        return replace(config, loss=isolate_term("ce", config.loss), pool=None)
+    if name == "kl" or name == "js":
+        return replace(config, loss=isolate_term(name, config.loss))
+    return config
+
+
+def size_up(model: Model, training: Training) -> tuple[int, int]:
+    """How many numbers training changed, and how many classify."""
     size = sum(array.size // len(training.seeds) for array in name_arrays(training.parameters).values())
-    return Learned(found, training, tuning, count_trainable(model), size)
+    return count_trainable(model), size
 
 
 def _build_on_features(

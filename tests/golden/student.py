@@ -64,7 +64,7 @@ def compare() -> dict[str, Any]:
         "labels_alone": {},
     }
     write_params(student=STUDENT, comparator={"shared": {"features": training}, **blocks})
-    return {name: _compare("compare", name, **INPUTS) for name in blocks}
+    return {name: _compare("compare", name, **INPUTS, learned="learned") for name in blocks}
 
 
 def compare_texts() -> dict[str, Any]:

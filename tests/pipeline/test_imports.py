@@ -47,6 +47,6 @@ def test_a_students_stage_imports_jax_alone(project, tmp_path):
     outs = [tmp_path / out if not out.startswith("--") else out for out in outs]
     found = list_heavy(
         *(project, tmp_path, "pipeline.stages.compare", *PAIR, "--comparator", "linear", *READS),
-        *("--compiled", "work/compiled", *map(str, outs)),
+        *("--compiled", "work/compiled", "--learned", "work/learned", *map(str, outs)),
     )
     assert found == {"jax", "optax", "scipy", "numpy", "pyarrow", "pydantic"}

@@ -125,7 +125,9 @@ def test_no_comparator_at_all(project, tmp_path):
 )
 def test_what_cannot_be_is_one_line_and_changes_nothing(project, tmp_path, stage, name, change, message):
     written = ("compiled", "comparison", "metrics", "record")
-    read = {"data": "data/emotion-tiny"} if stage == "compare_texts" else {"features": "features/emotion-tiny"}
+    read = {"data": "data/emotion-tiny"}
+    if stage == "compare":
+        written, read = (*written, "learned"), {"features": "features/emotion-tiny"}
     if change:
         project.edit(*change)
     try:
