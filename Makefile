@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/installed
 BUILT := pyproject.toml setup.py $(wildcard student_jax/engines/native_kernel/*)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro student test bounds braket faults bench evidence gpu gpu-bundle lint report
+.PHONY: repro student test bounds braket faults bench evidence gpu gpu-small gpu-bundle lint report
 
 repro: $(VENV)/installed-pipeline  ## run the whole pipeline on what params.yaml says
 	qdllm doctor --lock
@@ -57,6 +57,9 @@ evidence: $(INSTALLED)  ## measure what a pretrained teacher is worth on DATA, w
 
 gpu:  ## measure student and teacher on an NVIDIA GPU, in seven minutes, with what $(PYTHON) has; installs nothing
 	$(PYTHON) -m tests.gpu.run_gpu
+
+gpu-small: $(INSTALLED)  ## run the teacher's half of that in sizes for a CPU; `make test` has the student's
+	pytest tests/gpu/run_small.py
 
 gpu-bundle:  ## pack what a machine with a GPU and no network lacks, for `make gpu` there
 	$(PYTHON) -m tests.gpu.make_bundle

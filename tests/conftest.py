@@ -39,6 +39,12 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", "ignore:Error reading persistent compilation cache entry:UserWarning")
 
 
+def pytest_collection_modifyitems(items):
+    """A file that needs the project that has run goes first: one worker makes it, and no other has to wait for it."""
+    first = next((item.path for item in items if "project" in item.fixturenames), None)
+    items.sort(key=lambda item: item.path != first)
+
+
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """An empty model hub on this machine, and an empty cache of what comes from it."""
