@@ -44,7 +44,7 @@ def turn(y):
 @pytest.mark.filterwarnings("ignore:.* encountered in cast:RuntimeWarning")  # where it looks for infinity
 def test_it_passes_scikit_learns_own_checks():
     """All of them, but for one that asks for an environment variable, and where it is not there one of pandas."""
-    results = check_estimator(QuantumStudentClassifier(qubits=3, layers=2), on_skip=None)
+    results = check_estimator(QuantumStudentClassifier(qubits=2, layers=1), on_skip=None)
     skipped = {one["check_name"] for one in results if one["status"] != "passed"}
     assert skipped <= {"check_array_api_input", "check_classifier_data_not_an_array"}
     assert len(results) > 50

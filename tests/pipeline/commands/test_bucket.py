@@ -57,12 +57,7 @@ def reader(member, environment):
     return member.at(member.folder, **environment)
 
 
-def test_a_member_takes_it_from_the_bucket(bucket, reader):
-    assert reader.stages("qdllm", "student", "--remote", URL) == []
-    assert (reader.folder / "students/emotion-tiny/llama-tiny/student.safetensors").is_file()
-
-
-def test_a_damaged_and_a_lost_object_are_named(bucket, reader):
+def test_a_damaged_and_a_lost_object_are_named_and_whole_ones_taken(bucket, reader):
     key = find_key(reader, CARD)
     place = {"Bucket": "team", "Key": f"qdllm/files/md5/{key[:2]}/{key[2:]}"}
     whole = bucket.get_object(**place)["Body"].read()
@@ -73,6 +68,7 @@ def test_a_damaged_and_a_lost_object_are_named(bucket, reader):
     assert not (reader.folder / "cards").exists()
     bucket.put_object(**place, Body=whole)
     assert reader.stages("qdllm", "student") == []
+    assert (reader.folder / "students/emotion-tiny/llama-tiny/student.safetensors").is_file()
 
 
 def test_a_bucket_that_is_not_there_and_a_server_that_does_not_answer(bucket, owner, reader):
