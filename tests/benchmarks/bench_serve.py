@@ -28,13 +28,11 @@ import psutil
 import pyarrow.parquet as pq
 
 from pipeline.corpus.generated import emotion
-from student_jax.checkpoint import Checkpoint, Description, save_checkpoint
 from student_jax.config import EmbedConfig, StudentConfig
-from student_jax.data.embedder import fit_embedder, identify_embedder
 from student_jax.export.certificate import add_surrogate, sort_student
-from student_jax.parameters import arrange_parameters, initialise_parameters, name_parameters
 from student_jax.student import Student
 from tests.benchmarks.timing import describe_machine
+from tests.untrained import write_student
 
 OUTPUT = Path("build/bench/serve.json")
 CONNECTIONS = 8
@@ -57,24 +55,8 @@ TARGETS = {
 def make_student(folder: Path) -> None:
     """An untrained student with features fitted on 2,400 generated texts."""
     rows = list(emotion.generate(2400, seed=0))
-    config = StudentConfig()
-    embedder = fit_embedder(EmbedConfig(), [text for text, _ in rows], [LABELS.index(label) for _, label in rows])
-    embedder.save(folder)
-    drawn = initialise_parameters(config, embedder.dimensions, len(LABELS), np.random.default_rng(0))
-    arrays = {name: array[None] for name, array in name_parameters(drawn).items()}
-    description = Description(
-        labels=LABELS,
-        dimensions=embedder.dimensions,
-        config=config,
-        seeds=[0],
-        best_epochs=[0],
-        selected=0,
-        seconds_per_epoch=0.0,
-        embedder=identify_embedder(folder),
-        origin={"task": "emotion", "teacher": "nobody"},
-    )
-    checkpoint = Checkpoint(description, arrange_parameters(config, arrays))
-    save_checkpoint(checkpoint, folder)
+    texts, classes = [text for text, _ in rows], [LABELS.index(label) for _, label in rows]
+    checkpoint = write_student(folder, texts, classes, LABELS, StudentConfig(), EmbedConfig())
     add_surrogate(folder, checkpoint, sort_student(checkpoint))
 
 

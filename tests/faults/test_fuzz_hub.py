@@ -2,20 +2,16 @@
 
 import hashlib
 
-import jax
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from student_jax.checkpoint import Checkpoint, Description, save_checkpoint
 from student_jax.config import CircuitConfig, EmbedConfig, StudentConfig
-from student_jax.data.embedder import fit_embedder, link_embedder
-from student_jax.model import initialise_parameters
 from student_jax.student import Student
 from teacher_cache.errors import UserError
 from tests.faults.mutations import damage_bytes
 from tests.faults.outcomes import judge
+from tests.untrained import write_student
 
 TEXTS = ["good film", "bad film", "a good one", "a bad one"]
 REPO = "someone/student"
@@ -26,16 +22,12 @@ FUZZ = settings(max_examples=15, suppress_health_check=[HealthCheck.function_sco
 @pytest.fixture
 def files(tmp_path):
     """A whole student's files by name."""
-    for name in ("features", "student"):
-        (tmp_path / name).mkdir()
-    embedder = fit_embedder(EmbedConfig(dimensions=3, min_document_frequency=1), TEXTS, [0, 1, 0, 1])
-    embedder.save(tmp_path / "features")
     config = StudentConfig(circuit=CircuitConfig(qubits=2, layers=1))
-    draw = initialise_parameters(config, 3, 2, np.random.default_rng(0))
-    linked = link_embedder(tmp_path / "features", tmp_path / "student")
-    description = Description(["no", "yes"], 3, config, [0], [1], 0, 0.5, linked, {"task": "t"})
-    save_checkpoint(Checkpoint(description, jax.tree.map(lambda one: one[None], draw)), tmp_path / "student")
-    return {path.name: path.read_bytes() for path in (tmp_path / "student").iterdir()}
+    embed = EmbedConfig(dimensions=3, min_document_frequency=1)
+    folder = tmp_path / "student"
+    folder.mkdir()
+    write_student(folder, TEXTS, [0, 1, 0, 1], ["no", "yes"], config, embed)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def publish(hub, tmp_path, files):

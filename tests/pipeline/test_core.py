@@ -10,15 +10,12 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-import numpy as np
 import pytest
 
 from pipeline.extras import EXTRAS, name_extra
-from student_jax.checkpoint import Checkpoint, Description, save_checkpoint
 from student_jax.config import CircuitConfig, EmbedConfig, StudentConfig
-from student_jax.data.embedder import fit_embedder, identify_embedder
-from student_jax.parameters import arrange_parameters, initialise_parameters, name_parameters
 from student_jax.student import Student
+from tests.untrained import write_student
 
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text())["project"]
 OURS = ("pipeline", "student_jax", "teacher_cache")
@@ -75,24 +72,8 @@ def student(tmp_path_factory):
     """The folder of a student that was never trained."""
     folder = tmp_path_factory.mktemp("student")
     config = StudentConfig(circuit=CircuitConfig(qubits=3, layers=2))
-    embedder = fit_embedder(
-        EmbedConfig(dimensions=6), [f"{text} {k}" for k in range(9) for text in TEXTS], [0, 1, 2] * 9
-    )
-    embedder.save(folder)
-    drawn = name_parameters(initialise_parameters(config, embedder.dimensions, 2, np.random.default_rng(0)))
-    description = Description(
-        labels=["no", "yes"],
-        dimensions=embedder.dimensions,
-        config=config,
-        seeds=[0],
-        best_epochs=[0],
-        selected=0,
-        seconds_per_epoch=0.0,
-        embedder=identify_embedder(folder),
-        origin={"task": "t", "teacher": "nobody"},
-    )
-    parameters = arrange_parameters(config, {name: array[None] for name, array in drawn.items()})
-    save_checkpoint(Checkpoint(description, parameters), folder)
+    texts = [f"{text} {k}" for k in range(9) for text in TEXTS]
+    write_student(folder, texts, [0, 1, 2] * 9, ["no", "yes"], config, EmbedConfig(dimensions=6))
     return folder
 
 

@@ -1,16 +1,13 @@
 """A student from a hub: a hub on this machine answers like the real one."""
 
-import jax
 import numpy as np
 import pytest
 
 from student_jax import pretrained
-from student_jax.checkpoint import Checkpoint, Description, save_checkpoint
 from student_jax.config import CircuitConfig, EmbedConfig, StudentConfig
-from student_jax.data.embedder import fit_embedder, link_embedder
-from student_jax.model import initialise_parameters
 from student_jax.student import Student
 from teacher_cache.errors import UserError
+from tests.untrained import write_student
 
 TEXTS = ["good film", "bad film", "a good one", "a bad one"]
 REPO, COMMIT = "someone/student", "0123456789abcdef0123456789abcdef01234567"
@@ -19,15 +16,10 @@ REPO, COMMIT = "someone/student", "0123456789abcdef0123456789abcdef01234567"
 @pytest.fixture
 def folder(tmp_path):
     """A student as `qdllm publish` writes it, and what else a stranger's repository may hold."""
-    (tmp_path / "features").mkdir()
     (tmp_path / "student").mkdir()
-    embedder = fit_embedder(EmbedConfig(dimensions=3, min_document_frequency=1), TEXTS, [0, 1, 0, 1])
-    embedder.save(tmp_path / "features")
     config = StudentConfig(circuit=CircuitConfig(qubits=2, layers=1))
-    draw = initialise_parameters(config, 3, 2, np.random.default_rng(0))
-    linked = link_embedder(tmp_path / "features", tmp_path / "student")
-    description = Description(["no", "yes"], 3, config, [0], [1], 0, 0.5, linked, {"task": "t"})
-    save_checkpoint(Checkpoint(description, jax.tree.map(lambda one: one[None], draw)), tmp_path / "student")
+    embed = EmbedConfig(dimensions=3, min_document_frequency=1)
+    write_student(tmp_path / "student", TEXTS, [0, 1, 0, 1], ["no", "yes"], config, embed)
     (tmp_path / "student" / "modeling.py").write_text("raise SystemExit")
     (tmp_path / "student" / "weights.pkl").write_bytes(b"\x80\x04N.")
     return tmp_path / "student"
