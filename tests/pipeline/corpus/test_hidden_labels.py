@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.corpus.examples import build_examples
-from pipeline.corpus.task_config import FileSource, PrepareConfig, TaskConfig
+from pipeline.corpus.task_config import FileSource, GivenSplit, PrepareConfig, TaskConfig
 from teacher_cache.errors import UserError
 
 LABELS = ["neg", "pos"]
@@ -84,3 +84,19 @@ def test_a_group_that_is_held_out_hides_nothing_into_the_pool(tmp_path):
     users = [{user[text] for text in read(found, split)} for split in ("train", "pool", "validation", "test")]
     assert not (users[0] | users[1]) & (users[2] | users[3])
     assert np.isin([*users[0]], [*users[1]]).any()
+
+
+@pytest.mark.parametrize("validation", ["validation", "train"])
+def test_given_splits_stay_as_they_are_but_for_what_is_hidden(tmp_path, validation):
+    """Of 400 texts to train on 100 validate, given or drawn; the test split keeps its texts and its labels."""
+    folds = ["train", "train", "train", validation, "test"]
+    rows = [row | {"fold": folds[n // 5 % 5]} for n, row in enumerate(ROWS)]
+    found = build(tmp_path, 80, rows=rows, split=GivenSplit(column="fold"))
+    fold = {row["text"]: row["fold"] for row in rows}
+    assert {text: LABELS[label] for text, label in read(found, "test").items()} == {
+        row["text"]: row["label"] for row in rows if row["fold"] == "test"
+    }
+    assert (len(read(found, "train")), len(read(found, "validation"))) == (60, 20)
+    for split, own in (("train", "train"), ("pool", "train"), ("validation", validation)):
+        assert {fold[text] for text in read(found, split)} == {own}
+    assert len(found.hidden[0]) == len(read(found, "pool")) > 200

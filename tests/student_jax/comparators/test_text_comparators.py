@@ -1,5 +1,7 @@
 """Each comparator of texts: its loss against plain NumPy, and that it learns what its teacher knows."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +22,8 @@ from student_jax.comparators.tinybert import measure_distance
 from student_jax.config import LossConfig
 from student_jax.data.dataset import Split
 from student_jax.model import count_trainable, name_arrays
+from student_jax.training.epoch import measure_loss
+from student_jax.training.optimizer import gather_numbers
 from teacher_cache.schema import NO_LABEL
 from tests.student_jax.comparators.conftest import LENGTH, VOCABULARY, make_tokens
 
@@ -126,6 +130,33 @@ def test_a_comparator_of_texts_learns_what_its_teacher_knows(name, dataset, fact
     assert losses[-1] < losses[0]
     assert learned.config == config
     assert not learned.tuning.is_tuned
+
+
+@pytest.mark.parametrize("name", ["textrcnn", "minillm", "tinybert", "few_labels"])
+def test_texts_of_a_pool_have_their_teachers_terms_alone(name, dataset, facts):
+    """In the shared loss, in one of its own, and beside states.
+
+    A label that they do not have changes nothing; another answer of their teacher does, as do labels.
+    """
+    states = TEXT_COMPARATORS[name].states
+    facts, train = facts if states else facts._replace(layers=(), width=0), dataset["train"]
+    config = TEXT_CONFIGS[name](max_length=LENGTH, loss=LossConfig(soft=0.5, hard=0.5))
+    model = TEXT_COMPARATORS[name].build(config, facts, None)
+    parameters, known = model.initialise(np.random.default_rng(0)), np.arange(12) < 4
+
+    def measure(labels, logits):
+        hidden = train.hidden[:12].astype(np.float32) if states else None
+        batch = Split(train.features[:12], logits, labels.astype(np.int32), None, hidden, known)
+        return float(loss(parameters, jax.tree.map(jnp.asarray, batch), gather_numbers(config)))
+
+    loss = jax.jit(partial(measure_loss, model))
+    logits, labels = train.logits[:12], np.where(known, train.labels[:12], NO_LABEL)
+    found = measure(labels, logits)
+    assert np.isfinite(found)
+    if name != "few_labels":  # which hides labels itself, and knows them by NO_LABEL
+        assert measure(np.where(known, labels, 1), logits) == found
+    assert measure(labels, np.where(known[:, None], logits, -logits)) != found
+    assert measure(np.where(known, 1 - labels, labels), logits) != found
 
 
 def test_a_comparator_of_texts_is_tuned(dataset, facts):

@@ -269,6 +269,24 @@ def test_the_pool_teaches_what_the_labels_do_not(pooled):
     assert best[None] >= 0.85 > best[0]
 
 
+def test_a_pool_in_a_file_teaches_the_same(pooled, tmp_path, monkeypatch):
+    """Labelled texts and pool share the file, as stage embed writes it, and here its one row group."""
+    config = make_config(epochs=1)
+    parts = [pooled["train"], pooled["pool"]]
+    whole = parts[0]._replace(
+        features=np.concatenate([part.features for part in parts]), labels=np.concatenate([one.labels for one in parts])
+    )
+    file, split = store(whole, tmp_path / "features.parquet", 100, monkeypatch).features, np.repeat([0, 1], [2, 40])
+    stored = {
+        name: part._replace(features=file.select(split == number))
+        for number, (name, part) in enumerate(zip(("train", "pool"), parts, strict=True))
+    }
+    held, found = (
+        train(build_model(config, 5, 2), {**pooled, **one}, config, 0, "test").parameters for one in ({}, stored)
+    )
+    assert_same(found, held, atol=1e-6)
+
+
 def test_a_pool_of_no_texts_is_no_pool(pooled):
     config = make_config(pool=0)
     without = {name: rows for name, rows in pooled.items() if name != "pool"}
