@@ -83,7 +83,7 @@ $(BOUNDS)/installed: $(BUILT) tests/lowest_versions.py
 
 $(BRAKET)/installed: tests/braket/requirements.txt constraints.txt
 	test -x $(BRAKET)/bin/python || $(PYTHON) -m venv $(BRAKET)
-	grep -vE '^(antlr4-python3-runtime|cloudpickle)==' constraints.txt > $(BRAKET)/constraints.txt
+	grep -vE '^(antlr4-python3-runtime|cloudpickle|joblib)==' constraints.txt > $(BRAKET)/constraints.txt
 	$(BRAKET)/bin/python -m pip install --quiet --constraint $(BRAKET)/constraints.txt -r $<
 	touch $@
 
