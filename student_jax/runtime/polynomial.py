@@ -51,13 +51,13 @@ class Polynomial:
             temperature: what scores are divided by before their softmax.
 
         Raises:
-            UserError: `error` is below what is certified of all `terms`.
+            UserError: `error` is below what is certified of all `terms`, or above 1.
         """
         least = bound_probabilities(terms.rest, temperature)
-        if not error > least:
+        if not least < error <= 1:
             raise UserError(
-                f"error must be above {least:.2g}, what is certified of all that is stored, got {error:g}; name none "
-                "for the student's own probabilities"
+                f"error must be above {least:.2g}, what is certified of all that is stored, and at most 1, got "
+                f"{error:g}; name none for the student's own probabilities"
             )
         whole = _split(terms).astype(np.float64)
         left, left_sizes, _ = np.linalg.svd(np.concatenate(whole, axis=1), full_matrices=False)
@@ -65,7 +65,10 @@ class Polynomial:
 
         def reduce(exponent: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             limit = left_sizes[0] * 2.0**-exponent
-            u, v = left[:, left_sizes > limit], right[right_sizes > limit].T
+            # The largest of each stays, where the error would allow none at all.
+            u, v = (
+                basis[sizes >= min(limit, sizes[0])].T for basis, sizes in ((left.T, left_sizes), (right, right_sizes))
+            )
             return u, v, u.T @ whole @ v
 
         few, enough = 0.0, 64.0  # below 2^-64 of the largest there is nothing

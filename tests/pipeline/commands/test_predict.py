@@ -40,3 +40,17 @@ def test_json_is_utf_8_and_other_bytes_are_refused_in_every_locale(project, loca
 
 def test_export_refuses_what_predict_does(project):
     assert "--text: text must not be empty" in project.refuse("qdllm", "export", *STUDENT, "--text", " \u200b")
+
+
+def test_an_error_that_is_named_is_kept_and_spends_what_it_may(project):
+    texts = ("what a lovely day", "the film was dull", "nothing works")
+
+    def ask(*options):
+        lines = project.run("qdllm", "predict", *STUDENT, *options, *texts).splitlines()
+        return [probability for line in lines for probability in json.loads(line)["probabilities"].values()]
+
+    exact = ask()
+    for error in (0.01, 0.1):
+        off = max(abs(cut - whole) for cut, whole in zip(ask("--error", str(error)), exact, strict=True))
+        assert 1e-6 < off <= error
+    assert "at most 1, got 2;" in project.refuse("qdllm", "predict", *STUDENT, "--error", "2", *texts)

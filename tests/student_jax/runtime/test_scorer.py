@@ -86,7 +86,7 @@ def test_neither_blocks_nor_threads_show(monkeypatch, least):
     np.testing.assert_allclose(measured @ weight + bias, expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("error", [0.3, 0.01, 1e-4])
+@pytest.mark.parametrize("error", [1.0, 0.3, 0.01, 1e-4])
 @pytest.mark.parametrize("temperature", [0.5, 2.0])
 def test_no_text_breaks_the_error_that_is_named(error, temperature):
     config, parameters, _ = make_student(CIRCUITS[1], "float64")
@@ -120,9 +120,11 @@ def test_an_error_that_is_not_certified_is_refused():
     terms = sort_terms(np.ones((2, 3, 3)))
     stored = Terms(2, terms.positions, terms.coefficients, np.array([4e-3, 4e-3]))
     with pytest.raises(
-        UserError, match=r"error must be above 0.002, what is certified of all that is stored, got 0.001"
+        UserError, match=r"error must be above 0.002, what is certified of all that is stored, and at most 1, got 0.001"
     ):
         Polynomial.within_error(stored, "float32", 0.001, 1.0)
+    with pytest.raises(UserError, match=r"and at most 1, got 1\.5"):
+        Polynomial.within_error(stored, "float32", 1.5, 1.0)
     assert Polynomial.within_error(stored, "float32", 0.003, 1.0).matrices.any()
 
 
