@@ -38,11 +38,15 @@ class Tunable:
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class Setting:
-    """One point of a grid: its values by dotted key and what validation said, None where training came to no end."""
+    """One point of a grid: its values by dotted key and what validation said, None where training came to no end.
+
+    `calibrated_loss` is the loss that a temperature leaves, which chooses; None where there was no choice.
+    """
 
     values: dict[str, Any]
     validation_loss: float | None
     validation_accuracy: Annotated[float, Field(ge=0, le=1)] | None
+    calibrated_loss: float | None = None
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)

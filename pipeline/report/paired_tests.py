@@ -126,6 +126,7 @@ def tabulate_tuning(runs: Sequence[Run]) -> Table:
     columns = (
         *(TASK, TEACHER, _COMPARATOR, Column("setting", "Setting")),
         Column("validation_loss", "Validation loss (nats)", "nats"),
+        Column("calibrated_loss", "At its best temperature (nats)", "nats"),
         *(Column("validation_accuracy", "Validation accuracy", "fraction"), Column("chosen", "Chosen")),
     )
     records = (
@@ -134,6 +135,7 @@ def tabulate_tuning(runs: Sequence[Run]) -> Table:
             "comparator": name,
             "setting": ", ".join(f"{key} {value}" for key, value in setting.values.items()) or "not tuned",
             "validation_loss": setting.validation_loss,
+            "calibrated_loss": setting.calibrated_loss,
             "validation_accuracy": setting.validation_accuracy,
             "chosen": "chosen" if place == one.tuning.chosen else None,
         }

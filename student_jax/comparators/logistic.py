@@ -18,6 +18,7 @@ from student_jax.data.stored import StoredValues
 from student_jax.data.training_rows import join_pool, select_rows
 from student_jax.parameters import Affine
 from student_jax.training.best_epochs import Training
+from student_jax.training.temperature import minimise_loss
 from student_jax.training.tuning import choose_setting
 from student_jax.tunable import Setting, Tuning, list_points, set_values
 
@@ -29,7 +30,7 @@ MAX_ITERATIONS = 1000
 def fit_logistic(
     config: LogisticConfig, dataset: Mapping[str, Split], seed: int, name: str
 ) -> tuple[LogisticConfig, Training, Tuning]:
-    """Fit every setting of the grid; the best by the mean cross entropy, of what it was fitted to, on `validation`.
+    """Fit every setting of the grid; the best by the calibrated loss, of what it was fitted to, on `validation`.
 
     A LogisticConfig is fitted to the labels of split `train`, a DistilledConfig to the teacher's answers to `train` and
     `pool` as well, each row once for each class and weighed by what its class has of the answer.
@@ -102,6 +103,10 @@ def _judge(config: LogisticConfig, point: dict[str, float], affine: Affine, vali
     """What validation says of a fit, by the very targets that it was fitted to."""
     scores = validation.features[:] @ affine.weight + affine.bias
     soft = config.soft if isinstance(config, DistilledConfig) else 0.0
-    loss = -(_mix_targets(soft, validation) * log_softmax(scores.astype(float), axis=1)).sum(axis=1).mean()
-    accuracy = np.mean(scores.argmax(axis=1) == validation.labels)
-    return Setting(values=point, validation_loss=float(loss), validation_accuracy=float(accuracy))
+    targets = _mix_targets(soft, validation)
+    return Setting(
+        values=point,
+        validation_loss=-float((targets * log_softmax(scores.astype(float), axis=1)).sum(axis=1).mean()),
+        validation_accuracy=float(np.mean(scores.argmax(axis=1) == validation.labels)),
+        calibrated_loss=minimise_loss(scores, targets)[1],
+    )

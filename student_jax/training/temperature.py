@@ -1,6 +1,7 @@
 """The temperature of a student: the one number that makes its validation texts' labels the likeliest.
 
-In: what was trained, the validation split.  Out: calibrate(), fit_temperature().  Imports: NumPy, SciPy.
+In: what was trained, the validation split.  Out: calibrate(), fit_temperature(), minimise_loss().
+Imports: NumPy, SciPy.
 """
 
 import logging
@@ -49,14 +50,21 @@ def fit_temperature(scores: Float[np.ndarray, "rows classes"], labels: Int[np.nd
     towards temperature 0, and says nothing: 1 is kept.
     Source: Guo et al. 2017, arXiv:1706.04599, section 4.2.
     """
-    scores = scores.astype(float)
     if np.array_equal(scores.argmax(axis=1), labels):
         return 1.0
+    temperature, _ = minimise_loss(scores, np.eye(scores.shape[1])[labels])
+    return temperature
+
+
+def minimise_loss(
+    scores: Float[np.ndarray, "rows classes"], targets: Float[np.ndarray, "rows classes"]
+) -> tuple[float, float]:
+    """The temperature in [COLDEST, HOTTEST] with the smallest mean cross entropy of `targets`, and that, in nats."""
+    scores = scores.astype(float)
 
     def measure_loss(log_temperature: float) -> float:
-        logs = log_softmax(scores / np.exp(log_temperature), axis=1)
-        return -float(logs[np.arange(len(labels)), labels].mean())
+        return -float((targets * log_softmax(scores / np.exp(log_temperature), axis=1)).sum(axis=1).mean())
 
     bounds = (float(np.log(COLDEST)), float(np.log(HOTTEST)))
     found = minimize_scalar(measure_loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
-    return float(np.clip(np.exp(found.x), COLDEST, HOTTEST))
+    return float(np.clip(np.exp(found.x), COLDEST, HOTTEST)), float(found.fun)

@@ -1,18 +1,22 @@
 """Every setting of a config's grid trained, and the best of them by validation.
 
-In: a config with a grid, what builds a model of a setting, the dataset.  Out: tune(), choose_setting().
-Imports: numpy.
+In: a config with a grid, what builds a model of a setting, the dataset.  Out: tune(), choose_setting(), mix_targets().
+Imports: numpy, scipy.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+from jaxtyping import Float
+from scipy.special import softmax
 
+from student_jax.config import LossConfig
 from student_jax.data.dataset import Split
 from student_jax.model import Model
 from student_jax.training.best_epochs import Training
 from student_jax.training.settings import Failure, train_settings
+from student_jax.training.temperature import minimise_loss
 from student_jax.tunable import Setting, Tuning, list_points, set_values
 from teacher_cache.errors import UserError
 
@@ -24,8 +28,11 @@ def tune(
 ) -> tuple[C, Training, Tuning]:
     """Train every setting of `config.grid`; of an empty one, `config` itself.
 
-    Best is the smallest validation loss, the mean over the seeds, each in its best epoch: what chooses epoch and seed
-    chooses the setting, too. Test rows have no say.
+    Best is the smallest calibrated loss, the mean over the seeds, each in its best epoch. Test rows have no say.
+
+    A penalty makes scores small as well as simple, and a loss of small scores is large, however well they part the
+    classes: it prefers a weaker penalty than accuracy does, the more so the fewer texts there are. A temperature, which
+    the student gets in the end anyway, undoes the first alone.
 
     Args:
         config: with a grid.
@@ -43,7 +50,10 @@ def tune(
     points = list_points(config.grid)
     configs = [set_values(config, point) for point in points]
     trained = train_settings(configs, build, dataset, seed, name)
-    tuning = choose_setting([_judge(point, found) for point, found in zip(points, trained, strict=True)])
+    validation = dataset["validation"] if len(points) > 1 else None
+    tuning = choose_setting(
+        [_judge(point, found, config.loss, validation) for point, found in zip(points, trained, strict=True)]
+    )
     chosen = trained[tuning.chosen]
     if isinstance(chosen, Failure):
         raise UserError(f"{name}: {chosen.problem}")
@@ -51,15 +61,31 @@ def tune(
 
 
 def choose_setting(settings: Sequence[Setting]) -> Tuning:
-    """The setting of the smallest validation loss, the first of equals; one without a loss only where all are so."""
-    losses = [np.inf if one.validation_loss is None else one.validation_loss for one in settings]
+    """The setting of the smallest calibrated loss, the first of equals; one without only where all are so."""
+    losses = [np.inf if one.calibrated_loss is None else one.calibrated_loss for one in settings]
     return Tuning(settings=list(settings), chosen=int(np.argmin(losses)))
 
 
-def _judge(point: dict[str, Any], found: Training | Failure) -> Setting:
+def mix_targets(loss: LossConfig, rows: Split) -> Float[np.ndarray, "rows classes"]:
+    """What rows with labels are trained to say: the teacher's answers and the labels in the parts that the loss has."""
+    soft = loss.soft * (loss.kl + loss.js)
+    answers, labels = softmax(rows.logits, axis=1), np.eye(rows.logits.shape[1])[rows.labels]
+    return (soft * answers + loss.hard * labels) / (soft + loss.hard)
+
+
+def _judge(
+    point: dict[str, Any], found: Training | Failure, loss_config: LossConfig, validation: Split | None
+) -> Setting:
     if isinstance(found, Failure):
         return Setting(values=point, validation_loss=None, validation_accuracy=None)
-    best = found.best_results()
-    loss = float(np.mean([result.validation_loss for result in best]))
-    accuracy = float(np.mean([result.validation_accuracy for result in best]))
-    return Setting(values=point, validation_loss=loss, validation_accuracy=accuracy)
+    best, calibrated = found.best_results(), None
+    if validation is not None:
+        targets = mix_targets(loss_config, validation)
+        scores = found.score(found.parameters, validation.features)
+        calibrated = float(np.mean([minimise_loss(one, targets)[1] for one in scores]))
+    return Setting(
+        values=point,
+        validation_loss=float(np.mean([result.validation_loss for result in best])),
+        validation_accuracy=float(np.mean([result.validation_accuracy for result in best])),
+        calibrated_loss=calibrated,
+    )

@@ -22,6 +22,7 @@ from student_jax.data.dataset import Split, open_dataset
 from student_jax.data.training_rows import HIDDEN, count_rows, join_pool
 from student_jax.model import build_model, count_trainable
 from student_jax.training.losses import isolate_term
+from student_jax.training.temperature import minimise_loss
 from student_jax.training.tuning import tune
 from teacher_cache.reader import open_cache
 from tests.benchmarks.evidence.lelp import learn_subclasses
@@ -123,7 +124,7 @@ def fit_logistic(dataset: Dataset, config: StudentConfig) -> Any:
         rows, targets = rows._replace(features=rows.features[known]), targets[known]
     fits = [_minimise(np.asarray(rows.features[:], np.float64), targets, strength) for strength in STRENGTHS]
     inside, wanted = validation.features[:], _weigh_targets(validation, np.ones(len(validation.labels), bool), loss)
-    losses = [-(wanted * log_softmax(inside @ weight + bias, axis=1)).sum() for weight, bias in fits]
+    losses = [minimise_loss(inside @ weight + bias, wanted)[1] for weight, bias in fits]
     best = int(np.argmin(losses))
     weight, bias = fits[best]
     return (dataset["test"].features[:] @ weight + bias)[None], 0, {"C": STRENGTHS[best]}, weight.size + bias.size

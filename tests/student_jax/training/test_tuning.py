@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import log_softmax, softmax
 
-from student_jax.config import CircuitConfig, StudentConfig
+from student_jax.config import CircuitConfig, LossConfig, StudentConfig
 from student_jax.data.dataset import Split
 from student_jax.model import build_model
 from student_jax.training.trainer import train
@@ -47,7 +48,7 @@ def test_one_setting_is_plain_training_to_the_bit(dataset):
         assert [one.values for one in tuning.settings] == [{key: values[0] for key, values in grid.items()}]
 
 
-def test_the_smallest_mean_validation_loss_is_chosen(dataset):
+def test_the_smallest_mean_calibrated_loss_is_chosen(dataset):
     """By training each setting alone; one of them diverges, and two programs are needed."""
     grid = {"learning_rate": [0.02, 0.3, 1e38], "circuit": {"layers": [1, 2]}}
     config, training, tuning = tune(replace(PLAIN, grid=grid), build, dataset, 7, "test")
@@ -60,11 +61,19 @@ def test_the_smallest_mean_validation_loss_is_chosen(dataset):
             learning_rate=one.values["learning_rate"],
             circuit=CircuitConfig(qubits=2, layers=one.values["circuit.layers"]),
         )
-        best = train(build(setting), dataset, setting, 7, "test").best_results()
+        alone = train(build(setting), dataset, setting, 7, "test")
+        best, rows = alone.best_results(), dataset["validation"]
+        # Equation 24 with soft 0.9, hard 0.1, KL and JS: 1.8 parts of the teacher, 0.1 of the label.
+        targets = (1.8 * softmax(rows.logits, axis=1) + 0.1 * np.eye(2)[rows.labels]) / 1.9
+        left = [
+            min(-(targets * log_softmax(scores / t, axis=1)).sum(axis=1).mean() for t in np.geomspace(0.01, 100, 2000))
+            for scores in alone.score(alone.parameters, rows.features).astype(float)
+        ]
+        assert one.calibrated_loss == pytest.approx(np.mean(left), abs=1e-4)
         assert one.validation_loss == pytest.approx(np.mean([row.validation_loss for row in best]), abs=1e-5)
         assert one.validation_accuracy == pytest.approx(np.mean([row.validation_accuracy for row in best]), abs=0.03)
     assert [one.validation_loss for one in tuning.settings[4:]] == [None, None]
-    assert tuning.chosen == int(np.argmin([one.validation_loss for one in tuning.settings[:4]]))
+    assert tuning.chosen == int(np.argmin([one.calibrated_loss for one in tuning.settings[:4]]))
     assert config.learning_rate == tuning.settings[tuning.chosen].values["learning_rate"]
     assert config.circuit.layers == tuning.settings[tuning.chosen].values["circuit.layers"]
     assert training.seeds == [7, 8]
@@ -79,6 +88,27 @@ def test_nothing_to_choose_from_is_one_line(dataset):
 
 
 def test_of_equals_the_first_is_chosen():
-    settings = [Setting(values={}, validation_loss=loss, validation_accuracy=0.5) for loss in (0.7, 0.5, 0.5)]
+    settings = [
+        Setting(values={}, validation_loss=1 - loss, validation_accuracy=0.5, calibrated_loss=loss)
+        for loss in (0.7, 0.5, 0.5)
+    ]
     lost = Setting(values={}, validation_loss=None, validation_accuracy=None)
     assert choose_setting([lost, *settings]).chosen == 2
+
+
+def test_a_loss_that_is_large_for_small_scores_alone_passes_no_setting_over():
+    """Penalised by 0.3 the scores part the classes as well, and are smaller: the raw loss takes the other for that."""
+    generator = np.random.default_rng(3)
+
+    def make_split(rows):
+        features = generator.normal(size=(rows, 40)).astype(np.float32)
+        labels = (features[:, 0] + generator.normal(size=rows) / 2 > 0).astype(np.int32)
+        return Split(features, np.zeros((rows, 2), np.float32), labels)
+
+    dataset = {"train": make_split(96), "validation": make_split(400)}
+    few = replace(PLAIN, loss=LossConfig(soft=0.0, hard=1.0), epochs=60, l2=0.2, l2_readout=True, encoding_scale=0.03)
+    _, _, tuning = tune(replace(few, grid={"l2": [0.2, 0.3]}), lambda one: build_model(one, 40, 2), dataset, 7, "test")
+    weak, strong = tuning.settings
+    assert weak.validation_loss < strong.validation_loss
+    assert weak.calibrated_loss > strong.calibrated_loss
+    assert tuning.chosen == 1
