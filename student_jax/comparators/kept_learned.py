@@ -115,7 +115,7 @@ def _pack(learned: Learned) -> bytes:
 def _read(file: Path, config: FeatureConfig, circuit: CircuitConfig, dataset: Mapping[str, Split]) -> Learned:
     with safe_open(file, "np") as opened:
         said = json.loads(opened.metadata()["said"])
-        arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118, it is no dict
+        arrays = {name: opened.get_tensor(name) for name in list(opened.keys())}
     tuning = TypeAdapter(Tuning).validate_json(json.dumps(said.pop("tuning")))
     chosen = set_values(config, list_points(config.grid)[tuning.chosen])
     student = chosen.to_student(circuit)
