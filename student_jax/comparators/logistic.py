@@ -19,7 +19,7 @@ from student_jax.data.training_rows import join_pool, select_rows
 from student_jax.parameters import Affine
 from student_jax.training.best_epochs import Training
 from student_jax.training.temperature import minimise_loss
-from student_jax.training.tuning import choose_setting
+from student_jax.training.tuning import choose_setting, mix_targets
 from student_jax.tunable import Setting, Tuning, list_points, set_values
 
 LOG = logging.getLogger(__name__)
@@ -86,24 +86,16 @@ def _take_rows(
     if rows.known is not None:
         sure = softmax(rows.logits, axis=1).max(axis=1) >= config.confidence
         rows = select_rows(rows, rows.known | sure)
-    targets = _mix_targets(config.soft, rows)
+    targets = mix_targets(config.soft, rows)
     classes = np.tile(np.arange(targets.shape[1]), len(targets))
     return np.repeat(np.asarray(rows.features), targets.shape[1], axis=0), classes, targets.ravel()
-
-
-def _mix_targets(soft: float, rows: Split) -> Float[np.ndarray, "rows classes"]:
-    """The teacher's answers, of which a labelled text has the part `soft`, and its label the rest."""
-    targets = softmax(rows.logits, axis=1)
-    known = np.full(len(targets), True) if rows.known is None else rows.known
-    targets[known] = soft * targets[known] + (1 - soft) * np.eye(targets.shape[1])[rows.labels[known]]
-    return targets
 
 
 def _judge(config: LogisticConfig, point: dict[str, float], affine: Affine, validation: Split) -> Setting:
     """What validation says of a fit, by the very targets that it was fitted to."""
     scores = validation.features[:] @ affine.weight + affine.bias
     soft = config.soft if isinstance(config, DistilledConfig) else 0.0
-    targets = _mix_targets(soft, validation)
+    targets = mix_targets(soft, validation)
     return Setting(
         values=point,
         validation_loss=-float((targets * log_softmax(scores.astype(float), axis=1)).sum(axis=1).mean()),

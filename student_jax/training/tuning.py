@@ -66,21 +66,21 @@ def choose_setting(settings: Sequence[Setting]) -> Tuning:
     return Tuning(settings=list(settings), chosen=int(np.argmin(losses)))
 
 
-def mix_targets(loss: LossConfig, rows: Split) -> Float[np.ndarray, "rows classes"]:
-    """What rows with labels are trained to say: the teacher's answers and the labels in the parts that the loss has."""
-    soft = loss.soft * (loss.kl + loss.js)
-    answers, labels = softmax(rows.logits, axis=1), np.eye(rows.logits.shape[1])[rows.labels]
-    return (soft * answers + loss.hard * labels) / (soft + loss.hard)
+def mix_targets(soft: float, rows: Split) -> Float[np.ndarray, "rows classes"]:
+    """The teacher's answers, of which a labelled text has the part `soft`, and its label the rest."""
+    targets = softmax(rows.logits, axis=1)
+    known = np.full(len(targets), True) if rows.known is None else rows.known
+    targets[known] = soft * targets[known] + (1 - soft) * np.eye(targets.shape[1])[rows.labels[known]]
+    return targets
 
 
-def _judge(
-    point: dict[str, Any], found: Training | Failure, loss_config: LossConfig, validation: Split | None
-) -> Setting:
+def _judge(point: dict[str, Any], found: Training | Failure, loss: LossConfig, validation: Split | None) -> Setting:
     if isinstance(found, Failure):
         return Setting(values=point, validation_loss=None, validation_accuracy=None)
     best, calibrated = found.best_results(), None
     if validation is not None:
-        targets = mix_targets(loss_config, validation)
+        soft = loss.soft * (loss.kl + loss.js)
+        targets = mix_targets(soft / (soft + loss.hard), validation)
         scores = found.score(found.parameters, validation.features)
         calibrated = float(np.mean([minimise_loss(one, targets)[1] for one in scores]))
     return Setting(
