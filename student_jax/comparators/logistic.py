@@ -1,6 +1,7 @@
 """Logistic regression on the student's own features: what these give without any teacher, and with one.
 
-In: LogisticConfig or DistilledConfig, the dataset.  Out: fit_logistic().  Imports: scikit-learn, threadpoolctl, numpy.
+In: LogisticConfig or DistilledConfig, the dataset.  Out: fit_logistic(), fit_affine().
+Imports: scipy, threadpoolctl, numpy.
 """
 
 import logging
@@ -8,7 +9,8 @@ import time
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
+from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 
@@ -24,7 +26,8 @@ from student_jax.tunable import Setting, Tuning, list_points, set_values
 
 LOG = logging.getLogger(__name__)
 
-MAX_ITERATIONS = 1000
+# Where L-BFGS ends, as scikit-learn's does: of the mean loss of a row.
+PRECISION = {"gtol": 1e-4, "ftol": 64 * np.finfo(float).eps, "maxiter": 1000}
 
 
 def fit_logistic(
@@ -33,7 +36,7 @@ def fit_logistic(
     """Fit every setting of the grid; the best by the calibrated loss, of what it was fitted to, on `validation`.
 
     A LogisticConfig is fitted to the labels of split `train`, a DistilledConfig to the teacher's answers to `train` and
-    `pool` as well, each row once for each class and weighed by what its class has of the answer.
+    `pool` as well.
     Nothing in it is random: there is one seed, no epoch and no curve, and `seconds_per_epoch` are those of the fit.
 
     Args:
@@ -63,32 +66,61 @@ def score_affine(parameters: Affine, features: np.ndarray | StoredValues) -> Flo
 
 
 def _fit(config: LogisticConfig, dataset: Mapping[str, Split]) -> tuple[Affine, float]:
-    from sklearn.linear_model import LogisticRegression  # takes a second to import
-
     start = time.perf_counter()
-    # Products of a matrix and a vector, a few hundred thousand: threads wait for each other twenty times as long.
+    return fit_affine(*_take_rows(config, dataset), config.C), time.perf_counter() - start
+
+
+def fit_affine(
+    features: Float[np.ndarray, "rows dimensions"], targets: Float[np.ndarray, "rows classes"], strength: float
+) -> Affine:
+    """The scores of the smallest |weight|^2 / 2 + strength * cross entropy, summed over rows; the bias has no penalty.
+
+    Of one-hot targets it is scikit-learn's LogisticRegression(C=strength), which takes no distribution for a target but
+    by a row for each of its classes. As there, the first of two classes keeps the score 0.
+
+    Args:
+        features: of any float type, in which they are multiplied.
+        targets: what each class of a row weighs; a row's sum is the row's weight.
+        strength: C, more than 0.
+    """
+    dimensions, classes = features.shape[1], targets.shape[1]
+    first = 1 if classes == 2 else 0
+    mass = targets.sum(axis=1, keepdims=True)
+    penalty = 1 / (strength * mass.sum())
+
+    def spread(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weight (dimensions, classes) and bias of what is free."""
+        both = np.zeros((dimensions + 1, classes))
+        both[:, first:] = flat.reshape(dimensions + 1, classes - first)
+        return both[:-1], both[-1]
+
+    def measure(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        weight, bias = spread(flat)
+        logs = log_softmax(features @ weight.astype(features.dtype) + bias, axis=1)
+        pull = (np.exp(logs) * mass - targets) / mass.sum()
+        slope = np.vstack([penalty * weight + features.T @ pull.astype(features.dtype), pull.sum(axis=0)])
+        loss = penalty * (weight**2).sum() / 2 - (targets * logs).sum() / mass.sum()
+        return loss, slope[:, first:].ravel()
+
+    # Products of a matrix and a few columns, some hundred times: threads wait for each other twenty times as long.
     with threadpool_limits(1, "blas"):
-        model = LogisticRegression(C=config.C, max_iter=MAX_ITERATIONS).fit(*_take_rows(config, dataset))
-    seconds = time.perf_counter() - start
-    weight, bias = model.coef_.T, model.intercept_
-    if len(model.classes_) == 2:  # one column, the second class's score beside a first of 0
-        weight, bias = np.hstack([np.zeros_like(weight), weight]), np.concatenate([np.zeros_like(bias), bias])
-    return Affine(weight.astype(np.float32), bias.astype(np.float32)), seconds
+        start = np.zeros((dimensions + 1) * (classes - first))
+        found = minimize(measure, start, jac=True, method="L-BFGS-B", options=PRECISION)
+    weight, bias = spread(found.x)
+    return Affine(weight.astype(np.float32), bias.astype(np.float32))
 
 
 def _take_rows(
     config: LogisticConfig, dataset: Mapping[str, Split]
-) -> tuple[Float[np.ndarray, "rows dimensions"], Int[np.ndarray, " rows"], Float[np.ndarray, " rows"] | None]:
-    """Features, classes and weights of what is fitted; all weigh alike where there are no weights."""
+) -> tuple[Float[np.ndarray, "rows dimensions"], Float[np.ndarray, "rows classes"]]:
+    """Features and targets of what is fitted."""
     if not isinstance(config, DistilledConfig):
-        return dataset["train"].features[:], dataset["train"].labels, None
+        return dataset["train"].features[:], mix_targets(0.0, dataset["train"])
     rows = join_pool(dataset, None)
     if rows.known is not None:
         sure = softmax(rows.logits, axis=1).max(axis=1) >= config.confidence
         rows = select_rows(rows, rows.known | sure)
-    targets = mix_targets(config.soft, rows)
-    classes = np.tile(np.arange(targets.shape[1]), len(targets))
-    return np.repeat(np.asarray(rows.features), targets.shape[1], axis=0), classes, targets.ravel()
+    return np.asarray(rows.features), mix_targets(config.soft, rows)
 
 
 def _judge(config: LogisticConfig, point: dict[str, float], affine: Affine, validation: Split) -> Setting:

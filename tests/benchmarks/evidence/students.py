@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from pipeline.params import parse
 from student_jax.comparators.all_labels import reveal_labels
 from student_jax.comparators.comparator_config import FeatureConfig
 from student_jax.comparators.feature_comparators import learn_from_features
+from student_jax.comparators.logistic import fit_affine
 from student_jax.config import CircuitConfig, LossConfig, StudentConfig
 from student_jax.data.dataset import Split, open_dataset
 from student_jax.data.training_rows import HIDDEN, count_rows, join_pool
@@ -122,7 +122,7 @@ def fit_logistic(dataset: Dataset, config: StudentConfig) -> Any:
     targets = _weigh_targets(rows, known, loss)
     if not loss.soft:
         rows, targets = rows._replace(features=rows.features[known]), targets[known]
-    fits = [_minimise(np.asarray(rows.features[:], np.float64), targets, strength) for strength in STRENGTHS]
+    fits = [fit_affine(rows.features[:], targets, strength) for strength in STRENGTHS]
     inside, wanted = validation.features[:], _weigh_targets(validation, np.ones(len(validation.labels), bool), loss)
     losses = [minimise_loss(inside @ weight + bias, wanted)[1] for weight, bias in fits]
     best = int(np.argmin(losses))
@@ -134,22 +134,6 @@ def _weigh_targets(rows: Split, known: np.ndarray, loss: LossConfig) -> np.ndarr
     targets = loss.soft * softmax(rows.logits.astype(float), axis=1)
     targets[known] += loss.hard * np.eye(targets.shape[1])[rows.labels[known]]
     return targets
-
-
-def _minimise(features: np.ndarray, targets: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
-    """Weight (dimensions, classes) and bias of the smallest |weight|^2 / 2 + strength * cross entropy, summed."""
-    dimensions, classes = features.shape[1], targets.shape[1]
-    mass = targets.sum(axis=1, keepdims=True)
-
-    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weight, bias = flat[: dimensions * classes].reshape(dimensions, classes), flat[dimensions * classes :]
-        logs = log_softmax(features @ weight + bias, axis=1)
-        pull = strength * (np.exp(logs) * mass - targets)
-        value = (weight**2).sum() / 2 - strength * (targets * logs).sum()
-        return value, np.concatenate([(weight + features.T @ pull).ravel(), pull.sum(axis=0)])
-
-    found = minimize(loss, np.zeros((dimensions + 1) * classes), jac=True, method="L-BFGS-B", options={"maxiter": 500})
-    return found.x[: dimensions * classes].reshape(dimensions, classes), found.x[dimensions * classes :]
 
 
 def to_digits(classes: Any) -> str:

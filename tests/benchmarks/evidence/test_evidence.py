@@ -12,7 +12,6 @@ from teacher_cache.teacher.base.identity import hash_once
 from tests.benchmarks.evidence.page import write_page
 from tests.benchmarks.evidence.parts import Part, Unit, exists, list_parts
 from tests.benchmarks.evidence.run_evidence import require_same, run_parts
-from tests.benchmarks.evidence.students import STRENGTHS, fit_logistic
 from tests.benchmarks.evidence.teacher import Settings
 from tests.teacher_cache.teacher.conftest import LABELS, make_texts
 from tests.teacher_cache.teacher.gguf_stand_in import make_gguf
@@ -110,27 +109,6 @@ def test_every_cell_is_there_once_and_the_most_wanted_first():
     assert {part.pool for part in of_all} == {0}  # no text is left without a label
     small = [part for part in parts if part.unit == Unit("thematic", 1200, 0) and exists(part, 5000)]
     assert {part.pool for part in small if part.how == "distilled"} == {0, 1000, None}  # 2,100 are no 6,000
-
-
-def test_logistic_regression_is_scikit_learns(out):
-    """On labels alone, at the strength that it chose."""
-    from sklearn.linear_model import LogisticRegression
-
-    from student_jax.config import LossConfig, StudentConfig
-    from student_jax.data.dataset import Split
-
-    random = np.random.default_rng(0)
-    centres = random.normal(size=(3, 5))
-    labels = random.integers(3, size=90).astype(np.int32)
-    features = (centres[labels] + random.normal(size=(90, 5))).astype(np.float32)
-    rows = Split(features, np.zeros((90, 3), np.float32), labels)
-    config = StudentConfig(loss=LossConfig(soft=0.0, hard=1.0), pool=0)
-    scores, _, setting, _ = fit_logistic(dict.fromkeys(("train", "validation", "test"), rows), config)
-    assert setting["C"] in STRENGTHS
-    reference = LogisticRegression(C=setting["C"], max_iter=5000, tol=1e-8).fit(features, labels)
-    expected = reference.decision_function(features)
-    found = scores[0] - scores[0].mean(axis=1, keepdims=True)
-    np.testing.assert_allclose(found, expected - expected.mean(axis=1, keepdims=True), atol=2e-3)
 
 
 @pytest.fixture
