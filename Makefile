@@ -12,8 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 .PHONY: repro student test bounds braket faults bench evidence gpu gpu-small gpu-bundle lint report
 
 repro: $(VENV)/installed-pipeline  ## run the whole pipeline on what params.yaml says
-	qdllm doctor --lock
-	dvc repro
+	qdllm repro
 	qdllm results
 
 student: $(VENV)/installed-student  ## pull a shared teacher, train students against it; REMOTE=... names where, once

@@ -20,6 +20,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "profile": "Choose what runs, from smoke to paper",
         "teachers": "Each teacher's base, LoRA and size",
         "plan": "What `dvc repro` would run, why, how long",
+        "repro": "`dvc repro`, tasks and teachers side by side",
     },
     "The teachers' cache": {
         "cache": "Inspect, verify, compare and import caches",

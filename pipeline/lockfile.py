@@ -3,7 +3,7 @@
 In: dvc.lock.  Out: keep_copy(), restore(), describe_damage().  Imports: ruamel.yaml, git as a command.
 
 DVC takes what a cut-off file has lost for stages that have not run yet. So every stage copies a whole dvc.lock when it
-starts, and `qdllm plan`, `qdllm doctor` and `make repro` put the copy back where the file is damaged.
+starts, and `qdllm plan`, `qdllm doctor` and `qdllm repro` put the copy back where the file is damaged.
 """
 
 import logging
@@ -33,11 +33,16 @@ def keep_copy() -> None:
         state = _read_state(LOCK)
         if COPY.exists() and state == _read_state(COPY):
             return
-        content = LOCK.read_bytes()
-        if damage := describe_damage(content, COPY.read_bytes() if COPY.exists() else b""):
-            logger.warning("dvc.lock %s; `qdllm doctor --lock` restores it", damage)
+        content, copy = LOCK.read_bytes(), COPY.read_bytes() if COPY.exists() else b""
+        if not describe_damage(content, copy):
+            _write_copy(content, state)
             return
-        _write_copy(content, state)
+        with BUSY.open("a") as busy:
+            if not try_lock(busy):  # a DVC beside this stage's is writing it
+                return
+            damage = describe_damage(LOCK.read_bytes(), copy)
+        if damage:
+            logger.warning("dvc.lock %s; `qdllm doctor --lock` restores it", damage)
     except OSError:
         return  # no stage fails for want of a copy: the disk may be full
 

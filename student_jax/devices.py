@@ -2,7 +2,7 @@
 
 In: numbers of students and rows.  Out: use_cores(), share_training(), share_rows(), map_students(), require_memory(),
 STUDENTS, ROWS.
-Imports: jax, numpy, psutil.
+Imports: jax, numpy.
 
 JAX takes a CPU for one device, whose small matrix products run on one core. Students on devices of their own use as
 many cores and never wait for each other. What devices are left share a batch, and sum its gradient after every step.
@@ -10,14 +10,13 @@ many cores and never wait for each other. What devices are left share a batch, a
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-import psutil
 from jax.sharding import Mesh
 
+from student_jax.free_memory import find_free_memory
 from teacher_cache.errors import UserError
 
 # The axes of a mesh of devices: what is cut along them.
@@ -29,9 +28,6 @@ MAX_AMPLITUDES_AT_ONCE = 2**24
 # How many arrays of a batch's amplitudes a gradient step of `fused` holds by XLA's own account: 6.4 with one layer, 9
 # to 14 with four and eight, at 12 to 16 qubits. What has no room for the fewest, or for two to score, is refused.
 GRADIENT_COPIES, SCORING_COPIES = 6, 2
-
-# Where Linux says what a container may have (cgroup v2).
-CONTAINER = Path("/sys/fs/cgroup")
 
 # With fewer rows a device waits longer for the others than it computes.
 ROWS_PER_DEVICE = 16
@@ -92,13 +88,7 @@ def _find_free_memory() -> int:
     statistics = jax.devices()[0].memory_stats()
     if statistics and "bytes_limit" in statistics:
         return int(statistics["bytes_limit"]) - int(statistics.get("bytes_in_use", 0))
-    free = int(psutil.virtual_memory().available)
-    try:
-        limit, used = (int((CONTAINER / name).read_text()) for name in ("memory.max", "memory.current"))
-        shares = dict(line.split() for line in (CONTAINER / "memory.stat").read_text().splitlines())
-    except (OSError, ValueError):  # no container, or one without a limit, which says "max"
-        return free
-    return min(free, limit - used + int(shares.get("file", 0)))  # files' pages are given up where they are in the way
+    return find_free_memory()
 
 
 def map_students(function: Callable[[Any], Any], students: Any, amplitudes: int) -> Any:

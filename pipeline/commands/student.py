@@ -3,15 +3,12 @@
 In: a clone with dvc.lock, a remote.  Out: student (a click command).  Imports: dvc; no torch, no jax.
 """
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.commands.results import results
+from pipeline.team.side_by_side import run_dvc
 from teacher_cache.errors import UserError
 
 if TYPE_CHECKING:  # DVC takes half a second to import
@@ -36,7 +33,8 @@ def student(context: click.Context, remote: str | None, quiet: bool) -> None:
         require_teachers(steps)
         pull_outs(repo, list_needed(steps))
         pull = is_reachable(repo)
-    run_stages(pull, quiet)
+    # What is not here and not needed counts as unchanged; what an earlier run has made of the same inputs is fetched.
+    run_dvc("repro", "--allow-missing", *(["--pull"] if pull else []), quiet=quiet)
     if not quiet:
         context.invoke(results)
 
@@ -55,23 +53,3 @@ def require_teachers(steps: "list[Step]") -> None:
                 f"teachers: {', '.join(shared) or 'none'}; set tasks and teachers in params.yaml to what is shared, "
                 "take back the change, or run `dvc repro` where the extra `teacher` is installed"
             )
-
-
-def run_stages(pull: bool, quiet: bool) -> None:
-    """`dvc repro` as a member wants it: what is not here and not needed counts as unchanged.
-
-    Args:
-        pull: fetch from the remote what an earlier run of a changed stage on the same inputs has made.
-        quiet: show what the stages print only where one fails.
-
-    Raises:
-        UserError: a stage failed; its own lines say why.
-    """
-    # The stages call `python`; without an activated environment that would be another one, or none.
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", *(["--pull"] if pull else [])]
-    sys.stdout.flush()
-    done = subprocess.run(command, env=environment, check=False, capture_output=quiet, text=True)
-    if done.returncode:
-        click.echo(f"{done.stdout or ''}{done.stderr or ''}", err=True, nl=False)
-        raise UserError("`dvc repro --allow-missing` failed, its lines above say why; finished stages are kept")

@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from student_jax import devices
+from student_jax import free_memory
 from student_jax.config import CircuitConfig, StudentConfig
 from student_jax.data.dataset import Split
 from student_jax.devices import require_memory
@@ -83,7 +83,7 @@ GIBIBYTE = 1 << 30
 def container(tmp_path, monkeypatch):
     """Says what a container may have and has, in GiB; the machine itself has 100."""
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=100 * GIBIBYTE))
-    monkeypatch.setattr(devices, "CONTAINER", tmp_path)
+    monkeypatch.setattr(free_memory, "CONTAINER", tmp_path)
 
     def limit(most, used, files):
         (tmp_path / "memory.max").write_text(f"{most}\n")

@@ -1,0 +1,65 @@
+"""`qdllm repro`: `dvc repro`, with tasks and teachers side by side.
+
+In: params.yaml, dvc.yaml.  Out: repro (a click command).  Imports: DVC as a command; no torch, no jax.
+"""
+
+import os
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import click
+
+from pipeline.lockfile import restore
+from pipeline.params import read_active, read_block, read_comparators
+from pipeline.team.protected import require_runnable
+from pipeline.team.side_by_side import run_chains, run_dvc
+from student_jax.free_memory import find_free_memory
+
+# What each is for, in the order in which they run. Whatever else is in dvc.yaml runs at the end.
+TASK_STAGES = ("prepare", "embed")
+PAIR_STAGES = ("base", "finetune", "cache_teacher", "train_student", "evaluate")
+# A stage of small models takes 1.0 GB at most.
+MEMORY_OF_A_JOB = 3 * 2**29
+# Of these kinds several run at once; an LLM takes the memory, or the card, of a whole machine.
+SMALL = {"local", "file"}
+CARD = Path("/proc/driver/nvidia/version")
+
+
+@click.command()
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Tasks or teachers side by side. By default as many as cores, as the memory takes and as there are; one where "
+    "there is an NVIDIA card or a teacher is an LLM.",
+)
+def repro(jobs: int | None) -> None:
+    """Run what has changed, as `dvc repro` does, but several tasks and teachers at once."""
+    if restored := restore():
+        click.echo(restored, err=True)
+    require_runnable()
+    tasks, teachers = read_active()
+    jobs = count_jobs(teachers) if jobs is None else jobs
+    if jobs > 1:
+        run_dvc("repro", "inputs")
+        run_chains({task: [f"{stage}@{task}" for stage in TASK_STAGES] for task in tasks}, jobs)
+        # A task's second teacher comes late: what no teacher has a say in is learned by then.
+        pairs = [f"{task}-{teacher}" for teacher, task in product(teachers, tasks)]
+        run_chains({pair: list(list_stages(pair)) for pair in pairs}, jobs)
+    run_dvc("repro")
+
+
+def count_jobs(teachers: list[str]) -> int:
+    """How many stages may run at once here."""
+    kinds = {read_block(f"teacher.{name}.base", dict)["kind"] for name in teachers}
+    if CARD.exists() or not kinds <= SMALL:
+        return 1
+    return max(1, min(len(os.sched_getaffinity(0)), find_free_memory() // MEMORY_OF_A_JOB))
+
+
+def list_stages(pair: str) -> Iterator[str]:
+    """The stages of a task and teacher, by DVC's names."""
+    for stage in PAIR_STAGES:
+        yield f"{stage}@{pair}"
+    for comparator, stage in read_comparators().items():
+        yield f"{stage}@{pair}-{comparator}"
