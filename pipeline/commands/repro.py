@@ -1,6 +1,6 @@
 """`qdllm repro`: `dvc repro`, with tasks and teachers side by side.
 
-In: params.yaml, dvc.yaml.  Out: repro (a click command).  Imports: DVC as a command; no torch, no jax.
+In: params.yaml, dvc.yaml.  Out: repro (a click command).  Imports: dvc; no torch, no jax.
 """
 
 import os
@@ -40,13 +40,34 @@ def repro(jobs: int | None) -> None:
     require_runnable()
     tasks, teachers = read_active()
     jobs = count_jobs(teachers) if jobs is None else jobs
-    if jobs > 1:
+    rounds = list_chains(tasks, teachers, list_changed() if jobs > 1 else set())
+    if any(len(one) > 1 for one in rounds):
         run_dvc("repro", "inputs")
-        run_chains({task: [f"{stage}@{task}" for stage in TASK_STAGES] for task in tasks}, jobs)
-        # A task's second teacher comes late: what no teacher has a say in is learned by then.
-        pairs = [f"{task}-{teacher}" for teacher, task in product(teachers, tasks)]
-        run_chains({pair: list(list_stages(pair)) for pair in pairs}, jobs)
+        for one in rounds:
+            run_chains(one, jobs)
     run_dvc("repro")
+
+
+def list_chains(tasks: list[str], teachers: list[str], changed: set[str]) -> list[dict[str, list[str]]]:
+    """Of the tasks and then of the pairs: by name the stages of each that have changed, where it has any."""
+    # A task's second teacher comes late: what no teacher has a say in is learned by then.
+    pairs = [f"{task}-{teacher}" for teacher, task in product(teachers, tasks)]
+    rounds = [
+        {task: [f"{stage}@{task}" for stage in TASK_STAGES] for task in tasks},
+        {pair: list(list_stages(pair)) for pair in pairs},
+    ]
+    return [
+        {name: own for name, chain in one.items() if (own := [stage for stage in chain if stage in changed])}
+        for one in rounds
+    ]
+
+
+def list_changed() -> set[str]:
+    """The stages that would run, by DVC's names."""
+    from pipeline.team.dvc_project import list_steps, open_repo
+
+    with open_repo() as repo:
+        return {step.name for step in list_steps(repo, allow_missing=False) if step.reasons}
 
 
 def count_jobs(teachers: list[str]) -> int:

@@ -32,9 +32,11 @@ def student(context: click.Context, remote: str | None, quiet: bool) -> None:
         steps = list_steps(repo, allow_missing=True)
         require_teachers(steps)
         pull_outs(repo, list_needed(steps))
-        pull = is_reachable(repo)
-    # What is not here and not needed counts as unchanged; what an earlier run has made of the same inputs is fetched.
-    run_dvc("repro", "--allow-missing", *(["--pull"] if pull else []), quiet=quiet)
+        changed = any(step.reasons for step in steps)
+        pull = changed and is_reachable(repo)
+    if changed:
+        # What is not here and not needed counts as unchanged; what an earlier run made of the same inputs is fetched.
+        run_dvc("repro", "--allow-missing", *(["--pull"] if pull else []), quiet=quiet)
     if not quiet:
         context.invoke(results)
 

@@ -89,7 +89,7 @@ def find_aliases(text: str) -> list[int]:
     """The lines of a YAML text that have an alias."""
     if "*" not in text:
         return []
-    return [event.start_mark.line + 1 for event in YAML().parse(text) if isinstance(event, AliasEvent)]
+    return [event.start_mark.line + 1 for event in YAML(typ="safe").parse(text) if isinstance(event, AliasEvent)]
 
 
 def require_protected(params: Mapping[str, Any], stages: Path = STAGES) -> None:

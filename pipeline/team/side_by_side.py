@@ -49,7 +49,7 @@ def run_chains(chains: Mapping[str, Sequence[str]], jobs: int) -> None:
     free: SimpleQueue[list[int]] = SimpleQueue()
     for job in range(jobs):
         free.put(cores[job % len(cores) :: jobs] or cores)
-    width, failed = max(map(len, chains)), list[str]()
+    width, failed = max(map(len, chains), default=0), list[str]()
     running: dict[str, subprocess.Popen[str]] = {}
 
     def run_chain(name: str) -> None:

@@ -1,20 +1,26 @@
 """`qdllm repro` names every stage that `dvc repro` would run; what there is says how many at once."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from pipeline.commands import repro
-from pipeline.commands.repro import count_jobs, list_stages
-from tests.pipeline.conftest import list_run
+from pipeline.commands.repro import count_jobs, list_chains, list_stages
 
 GIB = 2**30
 
 
-def test_of_an_unchanged_project_nothing_runs_side_by_side_either(project):
-    said = project.run("qdllm", "repro", "--jobs", "2")
-    assert list_run(said) == []
-    assert "emotion-tiny-llama-tiny  Stage 'train_student@emotion-tiny-llama-tiny' didn't change, skipping" in said
+def test_what_has_changed_runs_in_chains_and_nothing_else(project, monkeypatch):
+    """Another task is new: both would begin, of which one has nothing to do."""
+    monkeypatch.chdir(project.folder)
+    with project.edited("tasks: [emotion-tiny]", "tasks: [emotion-tiny, hiding]"):
+        changed = {step["stage"] for step in json.loads(project.run("qdllm", "plan", "--json"))}
+        chains = list_chains(["emotion-tiny", "hiding"], ["llama-tiny"], changed)
+    assert [list(one) for one in chains] == [["hiding"], ["hiding-llama-tiny"]]
+    assert chains[0]["hiding"] == ["prepare@hiding", "embed@hiding"]
+    assert chains[1]["hiding-llama-tiny"] == list(list_stages("hiding-llama-tiny"))
+    assert project.stages("qdllm", "repro", "--jobs", "2") == []
 
 
 @pytest.mark.parametrize(
