@@ -31,8 +31,8 @@ def student(context: click.Context, remote: str | None, quiet: bool) -> None:
             add_remote(repo, resolve_url(remote))
         steps = list_steps(repo, allow_missing=True)
         require_teachers(steps)
-        pull_outs(repo, list_needed(steps))
-        changed = any(step.reasons for step in steps)
+        # A folder that several stages fill may hold other files than where it was shared; DVC sees when it is whole.
+        changed = pull_outs(repo, list_needed(steps)) or any(step.reasons for step in steps)
         pull = changed and is_reachable(repo)
     if changed:
         # What is not here and not needed counts as unchanged; what an earlier run made of the same inputs is fetched.

@@ -176,10 +176,13 @@ def push_outs(repo: Repo, outs: Iterable[Output], name: str | None = None) -> in
     return len(objects)
 
 
-def pull_outs(repo: Repo, outs: Iterable[Output]) -> None:
+def pull_outs(repo: Repo, outs: Iterable[Output]) -> bool:
     """Bring those of `outs` that are not here; the remote is asked for what DVC's cache lacks.
 
     Nothing is put in place before all of it is in the cache and there is room for it.
+
+    Returns:
+        Whether any was not here.
 
     Raises:
         UserError: no remote, no room, or an object that was never pushed or is damaged.
@@ -196,6 +199,7 @@ def pull_outs(repo: Repo, outs: Iterable[Output]) -> None:
     if absent:
         _require_space(repo, absent)
         repo.checkout(targets)
+    return bool(absent)
 
 
 def list_objects(out: Output, *stores: HashFileDB) -> Iterator[str]:
