@@ -12,8 +12,8 @@ import click
 
 from pipeline.lockfile import restore
 from pipeline.params import read_active, read_block, read_comparators
+from pipeline.team.dvc_processes import run_chains, run_dvc
 from pipeline.team.protected import require_runnable
-from pipeline.team.side_by_side import run_chains, run_dvc
 from student_jax.free_memory import find_free_memory
 
 # What each is for, in the order in which they run. Whatever else is in dvc.yaml runs at the end.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.commands.results import results
-from pipeline.team.side_by_side import run_dvc
+from pipeline.team.dvc_processes import run_dvc
 from teacher_cache.errors import UserError
 
 if TYPE_CHECKING:  # DVC takes half a second to import

@@ -1,4 +1,4 @@
-"""Several `dvc repro` at once, each with stages of its own: how DVC, which runs a stage at a time, runs more.
+"""DVC as a command: one, or several `dvc repro` at once, each with stages of its own, as DVC runs a stage at a time.
 
 In: chains of stages by name, how many at once.  Out: run_dvc(), run_chains().  Imports: click; DVC as a command.
 """
@@ -73,9 +73,10 @@ def run_chains(chains: Mapping[str, Sequence[str]], jobs: int) -> None:
     try:
         list(pool.map(run_chain, chains))
     finally:  # an interrupt may have reached this process alone; a stage ends with its DVC
+        pool.shutdown(wait=False, cancel_futures=True)
         for process in running.values():
             process.terminate()
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown()
     if failed:
         raise UserError(f"stages of {', '.join(failed)} failed, their lines above say why; finished stages are kept")
 

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from pipeline.team.side_by_side import run_chains, run_dvc
+from pipeline.team.dvc_processes import run_chains, run_dvc
 from teacher_cache.errors import UserError
 
 STAGES = """
