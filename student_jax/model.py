@@ -108,8 +108,8 @@ def apply_affine(affine: Affine, inputs: Float[Array, "rows inputs"]) -> Float[A
 
 
 def convert_floats(array: np.ndarray, precision: str) -> np.ndarray:
-    """Features and states in `precision`; tokens as they are."""
-    return array.astype(precision) if np.issubdtype(array.dtype, np.floating) else array
+    """Features and states in `precision`, tokens as they are; the same array where nothing is to be converted."""
+    return array.astype(precision, copy=False) if np.issubdtype(array.dtype, np.floating) else array
 
 
 def name_arrays(parameters: Any) -> dict[str, Any]:

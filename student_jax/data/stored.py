@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from student_jax.data.decoded_rows import DecodedRows
 from teacher_cache.errors import UserError
 
 GROUP_BYTES = 8 << 20
@@ -31,6 +32,7 @@ class StoredValues:
         self.shape = (stops[-1], dimensions)
         self._file = pq.ParquetFile(path, page_checksum_verification=True)
         self._last: tuple[int, np.ndarray] | None = None
+        self._decoded: DecodedRows | None = None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -78,11 +80,19 @@ class StoredValues:
         return StoredValues(self.path, self.shape[1], kept), np.argsort(np.concatenate(places))
 
     def read_group(self, group: int) -> np.ndarray:
-        """The values of one row group, (rows, dimensions).
+        """The values of one row group, (rows, dimensions); decoded once.
 
         Raises:
             UserError: the file is damaged, or a value is not finite.
         """
+        self._decoded = self._decoded or DecodedRows(self.path, self.shape)
+        found = self._decoded.find(self.spans[group])
+        if found is None:
+            found = self._decode_group(group)
+            self._decoded.keep(self.spans[group], found)
+        return found
+
+    def _decode_group(self, group: int) -> np.ndarray:
         try:
             column = self._file.read_row_group(group, columns=["features"])["features"].combine_chunks()
         except (pa.ArrowException, OSError) as error:

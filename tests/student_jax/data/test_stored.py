@@ -1,5 +1,10 @@
 """Features that stay in their file: the same numbers as in memory, whatever is asked for; windows; damage."""
 
+import errno
+import os
+import shutil
+import tempfile
+
 import jax
 import numpy as np
 import pyarrow as pa
@@ -68,6 +73,42 @@ def test_rows_by_their_numbers_are_those_of_an_array(path, rows):
     np.testing.assert_array_equal(stored.select(chosen)[rows], held.values[chosen][rows])
 
 
+def count_decoded(monkeypatch):
+    """Every row group that is decoded from now on."""
+    seen, decode = [], StoredValues._decode_group
+    monkeypatch.setattr(StoredValues, "_decode_group", lambda self, group: seen.append(group) or decode(self, group))
+    return seen
+
+
+def test_a_row_group_is_decoded_once_and_leaves_no_file(path, monkeypatch):
+    chosen = (np.arange(ROWS) < 30) | (np.arange(ROWS) >= 90)  # none of the second group
+    seen, stored, held = count_decoded(monkeypatch), read_features(path, memory=0), read_features(path)
+    values = stored.select(chosen)
+    for order in (range(6), range(5, -1, -1), range(6)):
+        for group in order:
+            np.testing.assert_array_equal(values.read_group(group), held.values[chosen][values.spans[group]])
+    assert sorted(seen) == list(range(6))
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("fault", ["no room", "not writable", "filled meanwhile", "half written"])
+def test_where_nothing_can_be_kept_every_reading_decodes(path, monkeypatch, fault):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    usage = shutil.disk_usage(path)
+    if fault == "no room":
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2 * 4 * ROWS * DIMENSIONS - 1))
+    elif fault == "not writable":
+        monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    else:
+        monkeypatch.setattr(os, "pwrite", refuse if fault == "filled meanwhile" else lambda *_: 4)
+    seen, stored, held = count_decoded(monkeypatch), read_features(path, memory=0), read_features(path)
+    for group in (0, 1, 0):
+        np.testing.assert_array_equal(stored.values.read_group(group), held.values[stored.values.spans[group]])
+    assert seen == [0, 1, 0]
+
+
 def test_who_needs_all_at_once_is_refused_in_one_line(path):
     stored = read_features(path, memory=0).values
     with pytest.raises(UserError, match=r"^.*features.parquet must fit into memory for this, got 230 rows of 3 f.*$"):
@@ -109,6 +150,14 @@ def test_the_order_of_windows_depends_on_the_epoch_alone(path, monkeypatch):
     )
     np.testing.assert_array_equal(first, again)
     assert (first != second).any()
+
+
+def test_epochs_in_turn_have_the_windows_of_each_by_itself(path, monkeypatch):
+    monkeypatch.setattr(windows_module, "WINDOW_BYTES", 50 * 4 * DIMENSIONS)
+    windows = Windows(make_split(path), 1, lambda window: window)
+    for epoch in (1, 2, 5):
+        labels = [window.labels for window in windows.iterate(epoch)]
+        np.testing.assert_equal(labels, [window.labels for window in cut(make_split(path), monkeypatch, 50, 1, epoch)])
 
 
 def test_windows_are_of_whole_batches_and_the_last_has_one_at_least(path, monkeypatch):
