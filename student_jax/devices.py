@@ -1,6 +1,7 @@
 """Which devices compute, and what each of them does.
 
-In: numbers of students and rows.  Out: use_cores(), share_training(), share_rows(), map_students(), require_memory(),
+In: numbers of students and rows.  Out: use_cores(), share_training(), share_rows(), map_students(),
+count_together(), require_memory(),
 STUDENTS, ROWS.
 Imports: jax, numpy.
 
@@ -22,7 +23,7 @@ from teacher_cache.errors import UserError
 # The axes of a mesh of devices: what is cut along them.
 STUDENTS, ROWS = "students", "rows"
 
-# What an accelerator simulates side by side: 128 MiB of complex64, of which a gradient needs a handful.
+# What an accelerator or a CPU's threads simulate side by side: 128 MiB of complex64, some of which a gradient needs.
 MAX_AMPLITUDES_AT_ONCE = 2**24
 
 # How many arrays of a batch's amplitudes a gradient step of `fused` holds by XLA's own account: 6.4 with one layer, 9
@@ -44,17 +45,9 @@ def share_training(students: int, batch: int, threads: bool = False) -> Mesh:
     Args:
         students: how many.
         batch: rows of a step.
-        threads: whether the simulation takes cores by itself, as `native` does, for every ROWS_PER_DEVICE rows one.
+        threads: whether the simulation shares all students' rows among the cores by itself, as `native` does.
     """
-    devices = jax.devices()
-    if threads:
-        # A core's time for a seed's step is the unit. Five seeds on two cores: 2.5 one after the other, in pairs 3.
-        alone = min(1.0, ROWS_PER_DEVICE / batch)
-        columns = min(
-            range(min(students, len(devices)), 0, -1),
-            key=lambda columns: -(-students // columns) * max(alone, columns / len(devices)),
-        )
-        return Mesh(np.array(devices[:columns]).reshape(columns, 1), (STUDENTS, ROWS))
+    devices = jax.devices()[:1] if threads else jax.devices()
     rounds = -(-students // len(devices))
     columns = -(-students // rounds)
     rows = _count_sharers(batch, len(devices) // columns)
@@ -91,19 +84,28 @@ def _find_free_memory() -> int:
     return find_free_memory()
 
 
-def map_students(function: Callable[[Any], Any], students: Any, amplitudes: int) -> Any:
-    """`function` of every student, along the leading axis of `students`: side by side, but for CPUs and large circuits.
-
-    On a CPU one after the other: a gradient step of 11 qubits took a core 7.0 to 7.6 ms so, and 9.8 to 10.9 ms where
-    XLA had stacks of small matrices to multiply.
+def map_students(function: Callable[[Any], Any], students: Any, amplitudes: int, threads: bool = False) -> Any:
+    """`function` of every student, along the leading axis of `students`, as many side by side as count_together says.
 
     Args:
         function: a function that JAX can vmap.
         students: its argument, every array with a leading axis of students.
         amplitudes: how many of them one student's simulation holds.
+        threads: as of share_training.
     """
-    at_once = None if jax.default_backend() == "cpu" else max(1, MAX_AMPLITUDES_AT_ONCE // amplitudes)
-    return jax.lax.map(function, students, batch_size=at_once)
+    together = count_together(amplitudes, threads)
+    return jax.lax.map(function, students, batch_size=None if together == 1 else together)
+
+
+def count_together(amplitudes: int, threads: bool) -> int:
+    """How many students of so many amplitudes are simulated side by side on a device; arguments as of map_students.
+
+    On a CPU one, unless its threads share them: a gradient step of 11 qubits took a core 7.0 to 7.6 ms so, and 9.8 to
+    10.9 ms where XLA had stacks of small matrices to multiply.
+    """
+    if jax.default_backend() == "cpu" and not threads:
+        return 1
+    return max(1, MAX_AMPLITUDES_AT_ONCE // amplitudes)
 
 
 def share_rows(batch: int) -> Mesh:

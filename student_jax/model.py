@@ -45,7 +45,7 @@ class Model(NamedTuple):
     of them the simulation of one row holds, by which rows are batched; what simulates nothing is batched as 11 qubits
     are.
     `side_by_side` says whether the rows of a batch are simulated at once, and need memory for each; `threads` whether
-    the simulation takes cores by itself.
+    the simulation takes cores by itself, and many students in one call.
     """
 
     initialise: Callable[[np.random.Generator], Any]

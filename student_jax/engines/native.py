@@ -66,7 +66,7 @@ def _differentiate(qubits: int, outputs: int, ring: bool, count_kept: Callable[[
         z = arguments[0]
         kept = count_kept(z.dtype.itemsize, qubits, len(z)) if keep else 0
         shapes = (jax.ShapeDtypeStruct((len(z), outputs), z.dtype), jax.ShapeDtypeStruct((kept,), z.dtype))
-        forward = jax.ffi.ffi_call(f"qdllm_forward_{z.dtype}", shapes, vmap_method="sequential")
+        forward = jax.ffi.ffi_call(f"qdllm_forward_{z.dtype}", shapes, vmap_method="broadcast_all")
         return forward(*arguments, outputs=np.int64(outputs), ring=np.bool_(ring), keep=np.bool_(keep))
 
     @jax.custom_vjp
@@ -81,7 +81,7 @@ def _differentiate(qubits: int, outputs: int, ring: bool, count_kept: Callable[[
         *arguments, _ = kept
         shapes = tuple(jax.ShapeDtypeStruct(argument.shape, argument.dtype) for argument in arguments)
         name = f"qdllm_backward_{arguments[0].dtype}"
-        backward = jax.ffi.ffi_call(name, shapes, vmap_method="sequential")
+        backward = jax.ffi.ffi_call(name, shapes, vmap_method="broadcast_all")
         return tuple(backward(*kept, cotangents.astype(arguments[0].dtype), ring=np.bool_(ring)))
 
     compute.defvjp(compute_and_keep, differentiate)

@@ -68,7 +68,7 @@ def compile_epoch(model: Model, config: TrainingConfig, steps_per_epoch: int, me
             return state, losses.mean()
 
         rows = order.shape[-1]
-        return map_students(run_student, (states, numbers, order), rows * model.amplitudes)
+        return map_students(run_student, (states, numbers, order), rows * model.amplitudes, model.threads)
 
     on_devices = jax.shard_map(
         run_epoch,

@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 
 from student_jax.config import TrainingConfig
 from student_jax.data.dataset import Split
-from student_jax.devices import ROWS, STUDENTS, require_memory, share_training
+from student_jax.devices import ROWS, STUDENTS, count_together, require_memory, share_training
 from student_jax.model import Model, Score, build_scorer
 from student_jax.training.epoch import Epoch, State, compile_epoch
 from student_jax.training.losses import LossNumbers, distillation_loss
@@ -60,11 +60,13 @@ def compile_programs(
         UserError: the simulation does not fit the memory.
     """
     mesh = share_training(students, batch, model.threads)
-    if model.side_by_side:  # all devices of a CPU take of the same memory
-        at_once = batch * mesh.shape[STUDENTS] if jax.default_backend() == "cpu" else batch // mesh.shape[ROWS]
-        require_memory(model.amplitudes, at_once, config.precision)
-    else:
-        require_memory(model.amplitudes, 1, config.precision)
+    rows = 1
+    if model.side_by_side and jax.default_backend() == "cpu":  # all devices of a CPU take of the same memory
+        together = min(students, count_together(batch * model.amplitudes, model.threads))
+        rows = batch * mesh.shape[STUDENTS] * together
+    elif model.side_by_side:
+        rows = batch // mesh.shape[ROWS]
+    require_memory(model.amplitudes, rows, config.precision)
     score = build_scorer(model, config.precision, least)
 
     def start(parameters: Any, numbers: Numbers, rates: Any) -> State:

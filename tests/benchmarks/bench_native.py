@@ -44,7 +44,8 @@ def build_steps(engine: str, batch: int, seeds: int) -> Callable[[], Any]:
     from tests.benchmarks.student_steps import ADAM, build_step, make_arguments
 
     circuit = CircuitConfig(**CIRCUIT)
-    mesh = share_training(seeds, batch, threads=True)
+    threads = engine == "native"
+    mesh = share_training(seeds, batch, threads)
     students = seeds + -seeds % mesh.shape[STUDENTS]
     parameters, labels = make_arguments(circuit, CLASSES, batch)
     parameters = jax.tree.map(lambda array: jnp.repeat(array[None], students, axis=0), parameters)
@@ -55,7 +56,7 @@ def build_steps(engine: str, batch: int, seeds: int) -> Callable[[], Any]:
 
     run = jax.jit(
         jax.shard_map(
-            lambda carry: map_students(run_one, carry, batch << circuit.qubits),
+            lambda carry: map_students(run_one, carry, batch << circuit.qubits, threads),
             mesh=mesh, in_specs=P(STUDENTS), out_specs=P(STUDENTS), check_vma=False,
         )
     )  # fmt: skip

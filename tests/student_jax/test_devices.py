@@ -66,7 +66,7 @@ def run(devices: int) -> list[tuple[list[int], np.ndarray]]:
     [
         pytest.param(0, [1, 2, 1, 1], id="a batch on two devices, unless it is too small"),
         pytest.param(1, [2, 1, 2, 1], id="three seeds on two devices"),
-        pytest.param(2, [1, 1, 2, 1], id="each of three seeds on two threads, unless its batch is too small"),
+        pytest.param(2, [1, 1, 1, 1], id="three seeds in one call whose threads share them"),
     ],
 )
 def test_devices_change_nothing(job, shares):

@@ -4,6 +4,7 @@
 // library, built with the oldest, serves all of them.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
@@ -33,19 +34,25 @@ inline bool answer_metadata(const XLA_FFI_CallFrame *frame) {
   return true;
 }
 
+// Matrices of one shape, one behind the other; a vector is a matrix of one row.
 template <typename REAL>
-struct Matrix {
+struct Matrices {
   REAL *numbers;
-  std::int64_t rows, columns;  // a vector is one row; rows -1: not a buffer of REAL
-  std::int64_t size() const { return rows * columns; }
+  std::int64_t count, rows, columns;  // count -1: not a buffer of REAL
+  std::int64_t each() const { return rows * columns; }
+  std::int64_t size() const { return count * each(); }
+  REAL *at(std::int64_t matrix, std::int64_t row = 0) const { return numbers + matrix * each() + row * columns; }
 };
 
 template <typename REAL>
-Matrix<REAL> read_buffer(const void *place) {
+Matrices<REAL> read_buffer(const void *place) {
   constexpr auto dtype = sizeof(REAL) == 4 ? XLA_FFI_DataType_F32 : XLA_FFI_DataType_F64;
   const auto *buffer = static_cast<const XLA_FFI_Buffer *>(place);
-  if (buffer->dtype != dtype || buffer->rank < 1 || buffer->rank > 2) return {nullptr, -1, 1};
-  return {static_cast<REAL *>(buffer->data), buffer->rank == 1 ? 1 : buffer->dims[0], buffer->dims[buffer->rank - 1]};
+  const auto rank = buffer->rank;
+  if (buffer->dtype != dtype || rank < 1) return {nullptr, -1, 1, 1};
+  std::int64_t count = 1;
+  for (std::int64_t axis = 0; axis + 2 < rank; ++axis) count *= buffer->dims[axis];
+  return {static_cast<REAL *>(buffer->data), count, rank == 1 ? 1 : buffer->dims[rank - 2], buffer->dims[rank - 1]};
 }
 
 // An attribute's value; `missing` where there is none of that name and type.
@@ -93,13 +100,14 @@ inline long count_helpers(const XLA_FFI_CallFrame *frame) {
   return 0;
 }
 
-// Does work(0) to work(count - 1), each once, on this thread and on those of XLA's that come in time; false: no memory.
-// A thread that comes late finds nothing to do, and touches nothing of the caller's.
-inline bool share_blocks(const XLA_FFI_CallFrame *frame, long count, std::function<void(long)> work) {
+// Does work(0) to work(count - 1), each once and begun in this order, on this thread and on those of XLA's that come in
+// time, `threads` at most; false: no memory.  A thread that comes late finds nothing to do, and touches nothing of the
+// caller's.
+inline bool share_blocks(const XLA_FFI_CallFrame *frame, long count, long threads, std::function<void(long)> work) {
   auto blocks = std::make_shared<Blocks>();
   blocks->work = std::move(work), blocks->count = count;
-  const long helpers = count < 2 ? 0 : count_helpers(frame);
-  for (long helper = 0; helper < helpers && helper < count - 1; ++helper) {
+  const long helpers = threads < 2 ? 0 : std::min(count_helpers(frame), threads - 1);
+  for (long helper = 0; helper < helpers; ++helper) {
     auto *held = new std::shared_ptr<Blocks>(blocks);
     const auto help = [](void *given) {
       std::unique_ptr<std::shared_ptr<Blocks>> mine(static_cast<std::shared_ptr<Blocks> *>(given));

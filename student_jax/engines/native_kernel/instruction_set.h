@@ -1,6 +1,7 @@
 // Which kernel this processor runs, chosen once, when the library is loaded.
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
@@ -33,25 +34,32 @@ int choose() {
 
 const int CHOSEN = choose();
 
+// A batch that half of the widest vectors hold is computed in narrower ones: as many operations, on half the memory.
 template <typename REAL>
-const Kernel<REAL> &find_kernel();
+const Kernel<REAL> &pick(std::int64_t batch, std::initializer_list<const Kernel<REAL> *> kernels) {
+  const int kernel = CHOSEN == 2 && batch <= kernels.begin()[1]->lanes ? 1 : CHOSEN;
+  return *kernels.begin()[kernel];
+}
+
+template <typename REAL>
+const Kernel<REAL> &find_kernel(std::int64_t batch);
 
 #if defined(__x86_64__)
 template <>
-const Kernel<float> &find_kernel() {
-  return CHOSEN == 2 ? float_kernel_avx512 : CHOSEN == 1 ? float_kernel_avx2 : float_kernel_baseline;
+const Kernel<float> &find_kernel(std::int64_t batch) {
+  return pick(batch, {&float_kernel_baseline, &float_kernel_avx2, &float_kernel_avx512});
 }
 template <>
-const Kernel<double> &find_kernel() {
-  return CHOSEN == 2 ? double_kernel_avx512 : CHOSEN == 1 ? double_kernel_avx2 : double_kernel_baseline;
+const Kernel<double> &find_kernel(std::int64_t batch) {
+  return pick(batch, {&double_kernel_baseline, &double_kernel_avx2, &double_kernel_avx512});
 }
 #else
 template <>
-const Kernel<float> &find_kernel() {
+const Kernel<float> &find_kernel(std::int64_t) {
   return float_kernel_baseline;
 }
 template <>
-const Kernel<double> &find_kernel() {
+const Kernel<double> &find_kernel(std::int64_t) {
   return double_kernel_baseline;
 }
 #endif
