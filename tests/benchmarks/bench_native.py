@@ -12,6 +12,7 @@ import ctypes
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 CIRCUIT = {"layers": 4, "rotations": "tied"}
-CLASSES, STEPS = 4, 10
+CLASSES, STEPS, TURNS = 4, 10, 3
 FLOPS_PER_SAMPLE = 2e6
 FOLDER = Path("build/bench")
 # (engine, batch, seeds), by the number of cores.
@@ -83,12 +84,19 @@ def measure_floor(rounds: int = 20, turns: int = 100_000) -> float | None:
     return 1000 * 64 * FLOPS_PER_SAMPLE * best / (turns * loop.count_flops())
 
 
-def run_on(cores: int, rounds: int) -> list[dict[str, Any]]:
-    """The rows of a process of its own that keeps to `cores` cores."""
-    command = [sys.executable, "-m", "tests.benchmarks.bench_native", str(cores), "--rounds", str(rounds)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    rows: list[dict[str, Any]] = json.loads(done.stdout)
-    return rows
+def run_in_turn(rounds: int) -> list[dict[str, Any]]:
+    """The rows of one core and of two, TURNS times each, every time in a process of its own: a machine changes its pace."""
+    found: dict[tuple[Any, ...], list[float]] = {}
+    for cores in TURNS * [*CASES]:
+        command = [sys.executable, "-m", "tests.benchmarks.bench_native", str(cores), "--rounds", str(rounds)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        for row in json.loads(done.stdout):
+            case = tuple(row[name] for name in ("engine", "cores", "batch", "seeds"))
+            found.setdefault(case, []).extend(row["rounds_ms"])
+    return [
+        {"engine": engine, "cores": cores, "batch": batch, "seeds": seeds, "ms": statistics.median(ms), "rounds_ms": ms}
+        for (engine, cores, batch, seeds), ms in found.items()
+    ]
 
 
 def main() -> None:
@@ -114,7 +122,7 @@ def main() -> None:
         for (engine, batch, seeds), seconds in time_rounds(calls, options.rounds).items()
     ]
     if options.cores == 1 and (floor := measure_floor()):
-        rows.append({"engine": "floor", "cores": 1, "batch": 64, "seeds": 1, "ms": floor})
+        rows.append({"engine": "floor", "cores": 1, "batch": 64, "seeds": 1, "ms": floor, "rounds_ms": [floor]})
     print(json.dumps(rows))
 
 

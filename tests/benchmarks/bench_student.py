@@ -18,7 +18,7 @@ import numpy as np
 
 from student_jax.config import CircuitConfig
 from teacher_cache.errors import UserError
-from tests.benchmarks.bench_native import run_on
+from tests.benchmarks.bench_native import run_in_turn
 from tests.benchmarks.peers_host import HOST_PEERS
 from tests.benchmarks.peers_student import PEERS
 from tests.benchmarks.student_steps import ADAM, bare_products, build_step, inference, make_arguments, scan_steps
@@ -124,7 +124,7 @@ def main() -> None:
             rows += compare(circuit, classes, batch, options.rounds, set(options.skip))
     scaling = measure_scaling(options.rounds)
     # Only now: two processes that take all cores would slow each other down.
-    cores = [row for count in (1, 2) for row in run_on(count, options.rounds)]
+    cores = run_in_turn(options.rounds)
     targets = judge(rows) + judge_scaling(rows, scaling) + judge_cores(cores)
     origin = {"command": COMMAND, "commit": read_commit(), "date": datetime.now(UTC).date().isoformat()}
     found = {"rows": rows, "scaling": scaling, "cores": cores, "targets": targets}

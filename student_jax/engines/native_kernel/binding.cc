@@ -101,17 +101,16 @@ bool share_students(const XLA_FFI_CallFrame *frame, const Arguments<REAL> &given
   bool whole = true;
   with_room(layers_room, at_once * each, [&](char *layers) {
     for (long begun = 0; whole && begun < given.students; begun += at_once) {
-      const long count = std::min(at_once, given.students - begun), blocks = count * given.blocks;
-      std::vector<std::atomic<bool>> prepared(count);
-      // What comes before a student's blocks is the first to be taken up, while other threads still wake.
-      whole = share_blocks(frame, count + blocks, blocks, [&](long task) {
-        if (task < count) {
-          kernel.prepare(given.shape, given.angles(begun + task), layers + task * each);
-          prepared[task].store(true, std::memory_order_release);
-          return;
+      const long count = std::min(at_once, given.students - begun);
+      std::vector<std::atomic<int>> prepared(count);  // 0 not yet, 1 by somebody just now, 2
+      whole = share_blocks(frame, count * given.blocks, [&](long k) {
+        const long own = k / given.blocks, first = k % given.blocks * kernel.lanes;
+        int found = 0;
+        if (prepared[own].compare_exchange_strong(found, 1)) {
+          kernel.prepare(given.shape, given.angles(begun + own), layers + own * each);
+          prepared[own].store(2, std::memory_order_release);
         }
-        const long k = task - count, own = k / given.blocks, first = k % given.blocks * kernel.lanes;
-        while (!prepared[own].load(std::memory_order_acquire)) std::this_thread::yield();
+        while (prepared[own].load(std::memory_order_acquire) != 2) std::this_thread::yield();
         const Block block = {begun + own, begun * given.blocks + k, first,
                              std::min<long>(kernel.lanes, given.batch - first)};
         with_room(block_room, kernel.count_room_bytes(given.shape),

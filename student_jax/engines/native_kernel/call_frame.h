@@ -100,13 +100,12 @@ inline long count_helpers(const XLA_FFI_CallFrame *frame) {
   return 0;
 }
 
-// Does work(0) to work(count - 1), each once and begun in this order, on this thread and on those of XLA's that come in
-// time, `threads` at most; false: no memory.  A thread that comes late finds nothing to do, and touches nothing of the
-// caller's.
-inline bool share_blocks(const XLA_FFI_CallFrame *frame, long count, long threads, std::function<void(long)> work) {
+// Does work(0) to work(count - 1), each once, on this thread and on those of XLA's that come in time; false: no memory.
+// A thread that comes late finds nothing to do, and touches nothing of the caller's.
+inline bool share_blocks(const XLA_FFI_CallFrame *frame, long count, std::function<void(long)> work) {
   auto blocks = std::make_shared<Blocks>();
   blocks->work = std::move(work), blocks->count = count;
-  const long helpers = threads < 2 ? 0 : std::min(count_helpers(frame), threads - 1);
+  const long helpers = count < 2 ? 0 : std::min(count_helpers(frame), count - 1);
   for (long helper = 0; helper < helpers; ++helper) {
     auto *held = new std::shared_ptr<Blocks>(blocks);
     const auto help = [](void *given) {
