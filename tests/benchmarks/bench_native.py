@@ -85,7 +85,7 @@ def measure_floor(rounds: int = 20, turns: int = 100_000) -> float | None:
 
 
 def run_in_turn(rounds: int) -> list[dict[str, Any]]:
-    """The rows of one core and of two, TURNS times each, every time in a process of its own: a machine changes its pace."""
+    """The rows of one core and of two, each TURNS times in a process of its own, for a machine changes its pace."""
     found: dict[tuple[Any, ...], list[float]] = {}
     for cores in TURNS * [*CASES]:
         command = [sys.executable, "-m", "tests.benchmarks.bench_native", str(cores), "--rounds", str(rounds)]
