@@ -69,7 +69,7 @@ def test_a_changed_file_makes_its_readers_stale_and_nobody_else(checkout):
 
 
 def test_an_experiment_in_a_copy_finds_the_file_or_says_why_not(checkout):
-    checkout.run("git", "commit", "--quiet", "--all", "--message", "Prepare again")
+    checkout.run("git", "commit", "--quiet", "--all", "--allow-empty", "--message", "Prepare again")
     output = checkout.run("dvc", "exp", "run", "--temp", "--set-param", "seed=3", PREPARED)
     assert list_all(output) == ["inputs", PREPARED]
     result = checkout.call(

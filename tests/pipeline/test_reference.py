@@ -13,7 +13,7 @@ from pipeline.cli import COMMANDS, qdllm
 from pipeline.reference import DOCUMENT, list_help
 
 ROOT = Path(__file__).parents[2]
-CONTEXT = click.Context(qdllm, info_name="qdllm")
+CONTEXT = click.Context(qdllm, info_name="qdllm", **qdllm.context_settings)
 ALL = [qdllm.get_command(CONTEXT, name) for name in COMMANDS]
 
 

@@ -63,10 +63,11 @@ def list_parts(tasks: Sequence[str], kinds: Sequence[str]) -> list[Part]:
     drawn += [(labels, 0) for labels in LABELS[1:]]
     late = [(labels, draw) for labels in LABELS[1:] if labels and labels < FEW for draw in range(1, DRAWS)]
     units = [Unit(task, *one) for one in drawn for task in tasks]
-    parts = [part for unit in units for part in _list_cells(unit, kinds[0])]
-    first = units[: len(tasks)]
+    first, few = units[: len(tasks)], DRAWS * len(tasks)
+    parts = [part for unit in units[:few] for part in _list_cells(unit, kinds[0])]
     parts += [part for unit in first for part in _list_ceiling(unit, kinds[0])]
     parts += [Part(unit, kinds[0], "lelp", "distilled", None) for unit in first]
+    parts += [part for unit in units[few:] for part in _list_cells(unit, kinds[0])]
     more = [Unit(task, *one) for one in late for task in tasks]
     parts += [part for unit in more for part in _list_cells(unit, kinds[0])]
     return parts + [part for kind in kinds[1:] for unit in units + more for part in _list_cells(unit, kind)]
