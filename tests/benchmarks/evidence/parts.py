@@ -59,18 +59,22 @@ def list_parts(tasks: Sequence[str], kinds: Sequence[str]) -> list[Part]:
         tasks: names, the most wanted first.
         kinds: of features.
     """
-    drawn = [(FEW, draw) for draw in range(DRAWS)]  # all draws where the targets are, then one of each number of labels
-    drawn += [(labels, 0) for labels in LABELS[1:]]
-    late = [(labels, draw) for labels in LABELS[1:] if labels and labels < FEW for draw in range(1, DRAWS)]
-    units = [Unit(task, *one) for one in drawn for task in tasks]
-    first, few = units[: len(tasks)], DRAWS * len(tasks)
-    parts = [part for unit in units[:few] for part in _list_cells(unit, kinds[0])]
+    # All draws of few labels, 240 of them first, where the targets are; then one of each larger number.
+    drawn = [(labels, draw) for labels in LABELS if labels and labels <= FEW for draw in range(DRAWS)]
+    small = [Unit(task, *one) for one in drawn for task in tasks]
+    large = [Unit(task, labels, 0) for labels in LABELS if not labels or labels > FEW for task in tasks]
+    first = small[: len(tasks)]
+    parts = [part for unit in first for part in _list_cells(unit, kinds[0])]
     parts += [part for unit in first for part in _list_ceiling(unit, kinds[0])]
     parts += [Part(unit, kinds[0], "lelp", "distilled", None) for unit in first]
-    parts += [part for unit in units[few:] for part in _list_cells(unit, kinds[0])]
-    more = [Unit(task, *one) for one in late for task in tasks]
-    parts += [part for unit in more for part in _list_cells(unit, kinds[0])]
-    return parts + [part for kind in kinds[1:] for unit in units + more for part in _list_cells(unit, kind)]
+    return parts + [
+        part
+        for units in (small, large)
+        for kind in kinds
+        for unit in units
+        if kind != kinds[0] or unit not in first
+        for part in _list_cells(unit, kind)
+    ]
 
 
 def _list_cells(unit: Unit, kind: str) -> Iterator[Part]:
