@@ -85,7 +85,9 @@ class FinetuneConfig:
 
     `target_modules` are the linear layers that LoRA adapts, by the ends of their names; without it those that are known
     of the architecture (docs/teachers.md). `modules_to_save` are trained whole, beside the head. `cut` says which end
-    of a text that is too long gives way; a prompt stays whole.
+    of a text that is too long gives way; a prompt stays whole. `epoch_by` is the validation loss whose smallest value
+    is the best epoch's: as it is, or at the temperature that makes it smallest, for few labels make an LLM too sure of
+    itself long before its answers are the best.
     """
 
     rank: Count = 16
@@ -100,6 +102,7 @@ class FinetuneConfig:
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     clip_norm: Positive = 1.0
     patience: Count = 2
+    epoch_by: Literal["loss", "calibrated_loss"] = "loss"
     gradient_checkpointing: bool = False
     max_length: Count = 64
     prompt: Annotated[str, AfterValidator(_require_one_place)] = "{text}"

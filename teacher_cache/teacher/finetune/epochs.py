@@ -36,8 +36,8 @@ class Standing:
 
     @property
     def best_epoch(self) -> int:
-        """The earliest epoch with the lowest validation loss."""
-        return min(self.history, key=lambda entry: entry["validation_loss"])["epoch"]
+        """The earliest epoch with the lowest validation loss, the calibrated one where it was asked for."""
+        return min(self.history, key=lambda entry: entry.get("calibrated_loss", entry["validation_loss"]))["epoch"]
 
 
 def epoch_folder(work: Path, epoch: int) -> Path:

@@ -30,6 +30,9 @@ with do_without():
 
 log = logging.getLogger(__name__)
 
+# From 1/4 to 16, by a fifth each: between two of them the smallest loss is the same to a thousandth.
+TEMPERATURES = [2.0 ** (step / 4) for step in range(-8, 17)]
+
 
 @dataclass(frozen=True)
 class Split:
@@ -75,13 +78,14 @@ class Trainer:
                 break
             epoch = standing.epoch + 1
             train_loss = self._train_epoch(train, epoch)
-            loss, accuracy = self._validate(validation)
+            loss, accuracy, calibrated = self._validate(validation)
             standing.history.append(
                 {"epoch": epoch, "train_loss": train_loss, "validation_loss": loss, "validation_accuracy": accuracy}
             )
-            log.info(
-                "finetune: epoch %d: loss %.4f, validation loss %.4f, accuracy %.4f", *standing.history[-1].values()
-            )
+            if self.config.epoch_by == "calibrated_loss":
+                standing.history[-1]["calibrated_loss"] = calibrated
+            text = "finetune: epoch %d: loss %.4f, validation loss %.4f, accuracy %.4f"
+            log.info(text, epoch, train_loss, loss, accuracy)
             if self.accelerator.scaler is not None:
                 standing.scaler = self.accelerator.scaler.state_dict()
             if self.accelerator.is_main_process:
@@ -146,26 +150,28 @@ class Trainer:
         return summed
 
     @torch.no_grad()
-    def _validate(self, split: Split) -> tuple[float, float]:
-        """Mean loss in nats, and accuracy, over all rows of `split`.
+    def _validate(self, split: Split) -> tuple[float, float, float]:
+        """Mean loss in nats, accuracy, and the loss at the best of TEMPERATURES, over all rows of `split`.
 
         By the model itself, without what accelerate puts around it: DDP would have each forward wait for one of every
         other process, in order to spread the buffers that LLaMA has, and some processes have a batch less, or none.
         """
         accelerator = self.accelerator
-        sums = torch.zeros(2, device=accelerator.device, dtype=torch.float64)
+        losses = torch.zeros(len(TEMPERATURES), device=accelerator.device, dtype=torch.float64)
+        right = torch.zeros((), device=accelerator.device, dtype=torch.float64)
         self.model.eval()
         batches = plan_batches(split.lengths, self.config.batch_size * self.config.max_length)
         own = batches[accelerator.process_index :: accelerator.num_processes]
         for rows in own:
             logits = self._logits(self.adapted, split, rows).float()
             classes = split.classes[rows].to(accelerator.device)
-            sums[0] += torch.nn.functional.cross_entropy(logits, classes, reduction="sum")
-            sums[1] += (logits.argmax(dim=1) == classes).sum()
+            for k, temperature in enumerate(TEMPERATURES):
+                losses[k] += torch.nn.functional.cross_entropy(logits / temperature, classes, reduction="sum")
+            right += (logits.argmax(dim=1) == classes).sum()
         if self.sharded and len(own) < -(-len(batches) // accelerator.num_processes):
             self._logits(self.adapted, split, batches[-1])  # the others' last batch needs this process's slices too
-        loss, right = (accelerator.reduce(sums) / len(split.tokens)).tolist()
-        return loss, right
+        means, accuracy = accelerator.reduce(losses) / len(split.tokens), accelerator.reduce(right) / len(split.tokens)
+        return means[TEMPERATURES.index(1.0)].item(), accuracy.item(), means.min().item()
 
     def _logits(self, model: Any, split: Split, rows: Rows) -> torch.Tensor:
         batch = pad_batch([split.tokens[row] for row in rows], self.pad_id, self.accelerator.device)

@@ -89,6 +89,17 @@ def test_it_stops_when_validation_no_longer_improves(local_bases, tmp_path):
     assert len(record["history"]) == record["best_epoch"] + 2 < 12
 
 
+def test_the_best_epoch_may_be_that_of_the_calibrated_loss(local_bases, tmp_path):
+    """Which changes nothing of an epoch, and is never above the loss as it is."""
+    plain = tune(local_bases["llama"], tmp_path / "plain")
+    found = tune(local_bases["llama"], tmp_path / "calibrated", replace(FAST, epoch_by="calibrated_loss", patience=99))
+    calibrated = [entry.pop("calibrated_loss") for entry in found["history"]]
+    assert found["history"][: len(plain["history"])] == plain["history"]
+    for loss, entry in zip(calibrated, found["history"], strict=True):
+        assert 0 < loss <= entry["validation_loss"]
+    assert found["best_epoch"] == 1 + calibrated.index(min(calibrated))
+
+
 def test_work_of_another_job_is_not_gone_on_with(local_bases, tmp_path):
     tune(local_bases["llama"], tmp_path, replace(FAST, epochs=1))
     (before,) = (tmp_path / "work").iterdir()

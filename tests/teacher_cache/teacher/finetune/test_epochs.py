@@ -56,6 +56,11 @@ def test_only_the_best_and_the_latest_epoch_are_kept(tmp_path):
     assert read_latest(tmp_path).best_epoch == 2  # the earlier of two equal ones
 
 
+def test_the_calibrated_loss_chooses_where_it_was_asked_for():
+    history = [entry(1, 0.4) | {"calibrated_loss": 0.3}, entry(2, 0.9) | {"calibrated_loss": 0.2}]
+    assert Standing(history).best_epoch == 2
+
+
 def test_nothing_written_is_an_empty_standing(tmp_path):
     assert read_latest(tmp_path) == Standing([], {})
     with pytest.raises(ValueError, match="empty"):
