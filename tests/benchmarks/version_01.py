@@ -29,7 +29,8 @@ def _load() -> tuple[Any, Any]:
         if archive.returncode:
             raise ImportError(archive.stderr.decode(), name=f"commit {COMMIT}")
         with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
-            files.extractall(FOLDER, filter="data")
+            files.extraction_filter = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
+            files.extractall(FOLDER)
     today = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] in PACKAGES}
     sys.path.insert(0, str(FOLDER.resolve()))
     try:

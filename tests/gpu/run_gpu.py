@@ -63,7 +63,8 @@ def unpack_bundle(folder: Path) -> None:
         with tarfile.open(archive) as outer:
             for entry in outer:
                 with tarfile.open(fileobj=outer.extractfile(entry), mode="r:xz") as tar:
-                    tar.extractall(SITE, filter="data")
+                    tar.extraction_filter = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
+                    tar.extractall(SITE)
         mark.touch()
 
 

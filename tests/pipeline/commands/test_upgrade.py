@@ -22,7 +22,8 @@ KEPT = [".dvc/config", ".dvc/config.local"]
 
 def unpack(name, folder):
     with tarfile.open(FIXTURES / f"{name}-0.1.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
+        archive.extractall(folder)
 
 
 @pytest.fixture
