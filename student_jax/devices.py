@@ -1,8 +1,7 @@
 """Which devices compute, and what each of them does.
 
 In: numbers of students and rows.  Out: use_cores(), share_training(), share_rows(), map_students(),
-count_together(), require_memory(),
-STUDENTS, ROWS.
+count_together(), require_memory(), STUDENTS, ROWS.
 Imports: jax, numpy.
 
 JAX takes a CPU for one device, whose small matrix products run on one core. Students on devices of their own use as

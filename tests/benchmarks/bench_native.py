@@ -47,9 +47,8 @@ def build_steps(engine: str, batch: int, seeds: int) -> Callable[[], Any]:
     circuit = CircuitConfig(**CIRCUIT)
     threads = engine == "native"
     mesh = share_training(seeds, batch, threads)
-    students = seeds + -seeds % mesh.shape[STUDENTS]
     parameters, labels = make_arguments(circuit, CLASSES, batch)
-    parameters = jax.tree.map(lambda array: jnp.repeat(array[None], students, axis=0), parameters)
+    parameters = jax.tree.map(lambda array: jnp.repeat(array[None], seeds, axis=0), parameters)
     step, state = build_step(engine, circuit, CLASSES), jax.vmap(ADAM.init)(parameters)
 
     def run_one(carry: Any) -> Any:
