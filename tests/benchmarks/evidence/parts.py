@@ -63,8 +63,9 @@ def list_parts(tasks: Sequence[str], kinds: Sequence[str]) -> list[Part]:
     drawn = [(labels, draw) for labels in LABELS if labels and labels <= FEW for draw in range(DRAWS)]
     small = [Unit(task, *one) for one in drawn for task in tasks]
     large = [Unit(task, labels, 0) for labels in LABELS if not labels or labels > FEW for task in tasks]
-    first = small[: len(tasks)]
-    parts = [part for unit in first for part in _list_cells(unit, kinds[0])]
+    wanted = [unit for unit in small if unit.labels == FEW]
+    first = wanted[: len(tasks)]
+    parts = [part for unit in wanted for part in _list_cells(unit, kinds[0])]
     parts += [part for unit in first for part in _list_ceiling(unit, kinds[0])]
     parts += [Part(unit, kinds[0], "lelp", "distilled", None) for unit in first]
     return parts + [
@@ -72,7 +73,7 @@ def list_parts(tasks: Sequence[str], kinds: Sequence[str]) -> list[Part]:
         for units in (small, large)
         for kind in kinds
         for unit in units
-        if kind != kinds[0] or unit not in first
+        if kind != kinds[0] or unit not in wanted
         for part in _list_cells(unit, kind)
     ]
 
