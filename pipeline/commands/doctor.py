@@ -106,10 +106,14 @@ def find_packages(names: tuple[str, ...]) -> tuple[list[str], list[str]]:
 
 
 def list_torch_devices() -> list[str]:
-    """Each device torch can compute on."""
+    """Each device torch can compute on, and what is slow on the CPU."""
     import torch
 
-    return ["cpu", *(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))]
+    from teacher_cache.teacher.torch_device import describe_slowness
+
+    slow = describe_slowness("bfloat16")
+    cards = (torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+    return [f"cpu ({slow})" if slow else "cpu", *cards]
 
 
 def list_jax_devices() -> list[str]:

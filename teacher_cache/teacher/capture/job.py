@@ -35,6 +35,7 @@ from teacher_cache.teacher.capture.inference import compute_answers, read_rows, 
 from teacher_cache.teacher.progress import track
 from teacher_cache.teacher.sharding import is_sharded
 from teacher_cache.teacher.teacher_config import CaptureConfig
+from teacher_cache.teacher.torch_device import describe_slowness
 from teacher_cache.versions import read_version
 from teacher_cache.writer import Job, Staging, lock_job, remove_leftovers
 
@@ -165,6 +166,8 @@ def compute_parts(request: Capture, staging: Staging, state: PartialState) -> No
         return
     teacher = load_teacher(request.base, request.adapter, request.config.dtype)
     label = f"cache_teacher: {request.task}, {request.teacher}"
+    if state.is_main_process and (slow := describe_slowness(request.config.dtype)):
+        log.warning("%s: %s (cache_teacher.dtype; another makes another cache)", label, slow)
     for index in track(own, label, "part", state.is_main_process):
         staging.write_part(index, compute_part(request, teacher, staging.job, index))
     if teacher.counts["cut"]:

@@ -33,6 +33,7 @@ from teacher_cache.teacher.lora import ADAPTER_WEIGHTS, RECORD, attach_lora, wri
 from teacher_cache.teacher.teacher_config import FinetuneConfig
 from teacher_cache.teacher.threads import fix_threads
 from teacher_cache.teacher.tokenization import WHOLE, encode, load_tokenizer
+from teacher_cache.teacher.torch_device import describe_slowness
 from teacher_cache.versions import read_version
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,8 @@ def finetune(
     plain = load_classifier(source, tokenizer, labels, identity["dtype"], config.max_length, quantization)
     if plain.note and accelerator.is_main_process:
         log.info("finetune: %s", plain.note)
+    if accelerator.is_main_process and (slow := describe_slowness(identity["dtype"])):
+        log.warning("finetune: %s (base.dtype; another makes another teacher)", slow)
     parameters = plain.model.num_parameters()
     model = attach_lora(plain, config)
     if config.gradient_checkpointing:

@@ -58,12 +58,13 @@ def _head(units: Found, parts: Found, settings: dict[str, Any]) -> list[str]:
     processors = ", ".join(
         sorted({one["machine"]["cpu"] for one in units.values()} | {one["cpu"] for one in parts.values()})
     )
+    chosen = {"loss": "plain", "calibrated_loss": "calibrated"}[teacher["finetune"].get("epoch_by", "loss")]
     limit = f" Of each task the first {settings['limit']} texts alone: a trial." if settings["limit"] else ""
     return [
-        "# What a teacher is worth",
+        f"# What a teacher is worth: {first['dtype']}, epochs by the {chosen} loss",
         "",
         "```sh",
-        "make evidence DATA=FOLDER LLM=FOLDER    # goes on where it was stopped",
+        f'make evidence DATA=FOLDER LLM=FOLDER OPTIONS="--dtype {first["dtype"]}"    # goes on where it was stopped',
         "```",
         "",
         "Written by that command from what it measured; not by hand. In a cell test texts choose nothing: setting,",
@@ -71,7 +72,8 @@ def _head(units: Found, parts: Found, settings: dict[str, Any]) -> list[str]:
         "loss, steps and grid were found before on texts of the same files, in part by accuracy on test texts.",
         "",
         f"**Teacher**: {Path(base['model']).name} ({base['weights']}), {base['parameters']:,} parameters, LoRA of rank "
-        f"{teacher['finetune']['rank']}, computed in {first['dtype']}, every number of this page.{limit}",
+        f"{teacher['finetune']['rank']}, computed in {first['dtype']}, every number of this page; of its epochs "
+        f"the one with the smallest {chosen} loss on validation.{limit}",
         f"**Students**: the quantum student (11 qubits, 4 layers, engine `{settings['student']['engine']}`; the mean",
         "over its seeds) and logistic regression",
         "(LR), both on the same features, both tuned, both trained on the teacher's probabilities of labelled and",

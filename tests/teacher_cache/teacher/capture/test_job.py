@@ -26,7 +26,7 @@ from teacher_cache.reader import open_cache
 from teacher_cache.schema import EXAMPLES, SPLITS
 from teacher_cache.sealed import write_sealed
 from teacher_cache.teacher.base.checkpoints import make_base
-from teacher_cache.teacher.capture import inference
+from teacher_cache.teacher.capture import inference, job
 from teacher_cache.teacher.capture.answering import load_teacher
 from teacher_cache.teacher.capture.gate import spot_check_cache
 from teacher_cache.teacher.capture.inference import compute_logits, read_rows, require_finite
@@ -99,6 +99,12 @@ def test_the_cache_holds_what_the_teacher_says(request_, undisturbed):
     np.testing.assert_allclose(rows.probabilities, exponentials / exponentials.sum(1, keepdims=True), atol=1e-5)
     test = rows.split == SPLITS.index("test")
     assert cache.manifest.quality["test"]["accuracy"] == (alone.argmax(1) == rows.label)[test].mean()
+
+
+def test_a_dtype_that_is_slow_here_is_named_before_the_first_part(request_, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(job, "describe_slowness", lambda dtype: f"no {dtype} here")
+    capture(request_, tmp_path / "work", tmp_path / "cache")
+    assert "cache_teacher: weather, sage: no float32 here (cache_teacher.dtype" in caplog.text
 
 
 def test_a_capture_reads_its_base_once(request_, tmp_path, monkeypatch):
