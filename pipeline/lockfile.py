@@ -3,7 +3,7 @@
 In: dvc.lock.  Out: keep_copy(), restore(), describe_damage().  Imports: ruamel.yaml, git as a command.
 
 DVC takes what a cut-off file has lost for stages that have not run yet. So every stage copies a whole dvc.lock when it
-starts, and `qdllm plan`, `qdllm doctor` and `qdllm repro` put the copy back where the file is damaged.
+starts, and `qdllm plan`, `qdllm doctor`, `qdllm repro` and `qdllm student` put the copy back where the file is damaged.
 """
 
 import logging
@@ -16,10 +16,12 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from pipeline.params import read_yaml
 from teacher_cache.publish import publish_file, try_lock
 
 logger = logging.getLogger(__name__)
 LOCK, COPY = Path("dvc.lock"), Path(".dvc/tmp/qdllm/dvc.lock")
+STAGES = Path("dvc.yaml")
 # Held by every `dvc` that reads or writes dvc.lock, but not while a stage of its runs.
 BUSY = Path(".dvc/tmp/lock")
 
@@ -63,6 +65,9 @@ def restore() -> str:
     with BUSY.open("a") as busy:
         if not try_lock(busy):
             return f"dvc.lock {damage}; another dvc is at work here: look again when it is done"
+        # The other one may have been writing it when it was read.
+        if not (damage := describe_damage(LOCK.read_bytes(), copy)):
+            return ""
         with publish_file(LOCK) as temporary:
             temporary.write_bytes(copy)
     _set_times(LOCK, _read_state(COPY))
@@ -80,19 +85,22 @@ def describe_damage(content: bytes, copy: bytes) -> str:
     """What is wrong with a dvc.lock, such as "lost 54 of 70 entries (first: embed@x)"; empty where it is whole.
 
     Args:
-        content: of dvc.lock. What Git has committed is whole whatever it holds: another branch has other entries.
+        content: of dvc.lock. What Git knows, of any commit, stash or experiment, is whole whatever it holds: there may
+            be fewer entries.
         copy: an earlier one that was whole, or nothing. A file that was cut off begins as it does: entries that were
             taken out elsewhere were taken out on purpose.
     """
     entries, earlier = _read_entries(content), _read_entries(copy)
     names = list(entries or {})
-    half = (
-        [] if entries is None else [name for name in names[-1:] if _is_half(entries[name], (earlier or {}).get(name))]
-    )
+    half = [
+        name
+        for name in names[-1:]
+        if entries is not None and _is_half(entries[name], (earlier or {}).get(name), _makes_nothing(name))
+    ]
     lost = [name for name in earlier or {} if name not in names]
     cut = list(earlier or {})[: len(names)] == names and bool(lost)
     broken = entries is None or not content.endswith(b"\n") or (content != copy and copy.startswith(content))
-    if not (broken or half or cut) or content == _read_committed():
+    if not (broken or half or cut) or (entries is not None and _is_known(content)):
         return ""
     words = ["is no YAML any more"] if entries is None else []
     words += [f"has half an entry ({half[0]})"] if half else []
@@ -111,24 +119,44 @@ def _read_entries(content: bytes) -> dict[str, Any] | None:
         return None
 
 
-def _is_half(entry: Any, earlier: Any) -> bool:
-    """Whether an entry lacks what DVC writes into each, or is the beginning of what it was."""
-    if not isinstance(entry, dict) or "cmd" not in entry or not isinstance(entry.get("outs"), list):
+def _is_half(entry: Any, earlier: Any, without_outs: bool) -> bool:
+    """Whether an entry lacks what DVC writes into each, or is the beginning of what it was.
+
+    `without_outs` says that its stage, one of the user's own, makes nothing.
+    """
+    if not isinstance(entry, dict) or "cmd" not in entry:
         return True
+    if "outs" not in entry:
+        return not without_outs
     outs = entry["outs"]
+    if not isinstance(outs, list):
+        return True
     if not all(isinstance(out, dict) and {"path", "hash", "md5", "size"} <= out.keys() for out in outs):
         return True
-    before = [out["path"] for out in earlier["outs"]] if earlier else []
+    before = [out["path"] for out in earlier.get("outs", [])] if earlier else []
     now = [out["path"] for out in outs]
     return len(now) < len(before) and before[: len(now)] == now
 
 
-def _read_committed() -> bytes | None:
+def _makes_nothing(name: str) -> bool:
+    """Whether dvc.yaml has a stage of this name, one of the user's own, without outputs."""
+    stages = read_yaml(STAGES).get("stages", {}) if STAGES.is_file() else {}
+    stage = stages.get(name.partition("@")[0])
+    return isinstance(stage, dict) and not stage.keys() & {"outs", "metrics", "plots"}
+
+
+def _is_known(content: bytes) -> bool:
+    """Whether Git has a file of this content."""
+
+    def call(*arguments: str, given: bytes | None = None) -> bytes:
+        return subprocess.run(["git", *arguments], input=given, capture_output=True, check=True).stdout
+
     try:
-        found = subprocess.run(["git", "show", f"HEAD:./{LOCK}"], capture_output=True, check=False)
-    except OSError:
-        return None
-    return found.stdout if found.returncode == 0 else None
+        name = call("hash-object", "--stdin", "--path", str(LOCK), given=content)
+        call("cat-file", "-e", name.decode().strip())
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
 
 
 def _read_state(path: Path) -> tuple[int, int]:

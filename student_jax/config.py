@@ -95,6 +95,10 @@ class LossConfig:
     temperature: Positive = 1.0
     confidence: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
+    def __post_init__(self) -> None:
+        if not self.hard and not self.soft * (self.kl + self.js):
+            raise ValueError("loss must have a term, all its weights are 0: set hard, or soft with kl or js")
+
 
 @dataclass(frozen=True, config=STRICT)
 class TrainingConfig:

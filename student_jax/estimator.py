@@ -196,7 +196,7 @@ class QuantumStudentClassifier(ClassifierMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         held = hold_out(labels, self._require_fraction(), np.random.default_rng(seed))
         try:
-            self.embedder_ = self._fit_embedder(rows, labels, held)
+            self.embedder_ = self._fit_embedder(rows, labels, held, seed)
             dataset = _divide(_embed(self.embedder_, rows), logits, labels, held)
             config = resolve_engine(config, classes)
             training = train_kept(config, dataset, classes, seed)
@@ -281,14 +281,17 @@ class QuantumStudentClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"validation_fraction must be >= 0 and < 1, got {self.validation_fraction}")
         return self.validation_fraction
 
-    def _fit_embedder(self, rows: list[str] | np.ndarray, labels: Labels, held: np.ndarray) -> Embedder:
+    def _fit_embedder(self, rows: list[str] | np.ndarray, labels: Labels, held: np.ndarray, seed: int) -> Embedder:
         """On all texts, their terms weighted by the labels of those that are trained on; or on vectors trained on."""
         if isinstance(rows, np.ndarray):
             return Embedder(EmbedConfig(kind="file"), fit_file(rows[labels.known & ~held], "X"))
         names = ("dimensions", "class_weights", "min_document_frequency", "max_ngram", "max_terms", "hashed")
         config = _check(EmbedConfig, {name: getattr(self, name) for name in names})
         shown = np.where(held, NO_LABEL, labels.indices)
-        first = np.argsort(shown == NO_LABEL, kind="stable")[: config.fit_texts]
+        order = np.arange(len(shown))
+        if len(order) > config.fit_texts:  # which may stand class by class
+            order = np.random.default_rng(seed).permutation(order)
+        first = order[np.argsort(shown[order] == NO_LABEL, kind="stable")][: config.fit_texts]
         return fit_embedder(config, [rows[row] for row in first], shown[first])
 
 

@@ -152,7 +152,7 @@ def build_scorer(model: Model, precision: str, least: int = 1) -> Score:
         # What goes to the device outside of this context arrives as float32, whatever it was.
         with jax.enable_x64(precision == "float64"):
             parameters = jax.device_put(parameters, NamedSharding(mesh, P()))
-            for start in range(0, len(features), batch):
+            for start in range(0, max(1, len(features)), batch):  # of no row too there are scores, none
                 chunk = convert_floats(features[start : start + batch], precision)
                 padded = np.pad(chunk, ((0, batch - len(chunk)), (0, 0)))
                 scores.append(np.asarray(run(parameters, padded))[:, : len(chunk)])

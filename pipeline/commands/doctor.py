@@ -87,9 +87,7 @@ def doctor(lock: bool, as_json: bool) -> None:
         click.echo(json.dumps({"facts": facts, "missing": missing}))
         return
     for extra, (_, commands) in EXTRAS.items():
-        lack = (
-            f"missing {', '.join(missing[extra])}: pip install --editable '.[{extra}]'" if missing[extra] else "ready"
-        )
+        lack = f"missing {', '.join(missing[extra])}: pip install 'qdllm[{extra}]'" if missing[extra] else "ready"
         click.echo(f"{commands}: {lack}")
 
 

@@ -37,7 +37,7 @@ def plots() -> None:
     try:
         from vl_convert import javascript_bundle
     except ModuleNotFoundError as error:
-        raise UserError(f"qdllm plots needs {error.name}: pip install --editable '.[plots]'") from None
+        raise UserError(f"qdllm plots needs {error.name}: pip install 'qdllm[plots]'") from None
     with open_repo() as repo:
         path = Path(repo.dvc_dir or "", TEMPLATE)
         with publish_file(path) as temporary:

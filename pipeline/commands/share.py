@@ -38,7 +38,7 @@ def share(url: str | None, without_texts: bool) -> None:
         require_finished(steps)
         outs = finished = [out for step in steps if not step.reasons for out in step.stage.outs]
         if without_texts:
-            outs = list_needed(steps)
+            outs = list_needed(steps, texts=False)
             require_wordless(out.fs_path for out in outs)
         if url is not None:
             require_apart(repo, url, name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.commands.results import results
+from pipeline.lockfile import restore
 from pipeline.team.dvc_processes import run_dvc
 from teacher_cache.errors import UserError
 
@@ -25,6 +26,8 @@ def student(context: click.Context, remote: str | None, quiet: bool) -> None:
     from pipeline.team.protected import require_runnable
     from pipeline.team.remote import add_remote, is_reachable, pull_outs, resolve_url
 
+    if restored := restore():
+        click.echo(restored, err=True)
     require_runnable()
     with open_repo() as repo:
         if remote is not None:

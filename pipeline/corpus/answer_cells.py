@@ -58,7 +58,7 @@ def read_number(place: str, cell: Any, kind: str) -> float | None:
         cell = cell.replace(",", ".")
     try:
         number = math.nan if isinstance(cell, bool) else float(cell)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last of a whole number that no float holds
         number = math.nan
     if math.isfinite(number) or (number == -math.inf and kind != "probabilities"):
         return number

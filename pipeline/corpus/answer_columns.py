@@ -25,7 +25,6 @@ class AnswerColumns:
 
     text: str
     answers: tuple[str, ...]
-    advice = "name the columns in base.text or base.example_id, base.column and base.confidence_column"
 
     def __iter__(self) -> Iterator[str]:
         return iter((self.text, *self.answers))
@@ -34,6 +33,10 @@ class AnswerColumns:
     def named(self) -> list[str]:
         """All, each once."""
         return list(dict.fromkeys(self))
+
+    def advise(self, name: str) -> str:
+        """What to do where the column `name` is missing."""
+        return "name the columns in base.text or base.example_id, base.column and base.confidence_column"
 
     def make_row(self, place: str, values: Sequence[Any]) -> tuple[str, Any, Sequence[Any]]:
         """Where a row stands, whose it is, and the cells of its answer."""

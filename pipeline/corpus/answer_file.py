@@ -156,4 +156,6 @@ def _worded() -> Iterator[None]:
         with call_block("base"):
             yield
     except UserError as error:
-        raise UserError(str(error).replace("the task's values", "base.classes")) from None
+        raise UserError(
+            str(error).replace("the task's values", "base.classes").replace("base.label", "base.column")
+        ) from None

@@ -53,7 +53,7 @@ def read_file_rows(
 
 
 def list_columns(path: Path, source: FileSource, known: Wanted[Any]) -> list[str]:
-    """The names of all columns of `path`; in JSON, those of its first object.
+    """The names of all columns of `path`; in JSON, those of any of its objects.
 
     Args:
         path: an existing file.
@@ -70,7 +70,9 @@ def list_columns(path: Path, source: FileSource, known: Wanted[Any]) -> list[str
     encoding = find_encoding(path, source.encoding)
     if suffix == ".json" or suffix in LINES:
         objects = list_lines(path, encoding) if suffix in LINES else list_objects(path, encoding, known.text)
-        return list(next(content for _, content in objects))
+        if not (names := list(dict.fromkeys(name for _, content in objects for name in content))):
+            raise UserError(f"{path.name}: must have rows, got none")
+        return names
     form = _guess_form(path, source, suffix, encoding, known)
     return form.read_header(next(form.read_body(path)))
 

@@ -24,18 +24,18 @@ def read_json_lines(path: Path, encoding: str, columns: Wanted[Made]) -> Iterato
     """Rows of a file with one JSON object a line; blank lines are skipped.
 
     Raises:
-        UserError: a line that is no object, or lacks a column; with its number.
+        UserError: a line that is no object, or lacks the text; with its number. No line has one of the other columns.
     """
-    return (_make_row(place, content, columns) for place, content in list_lines(path, encoding))
+    return _make_rows(path, list_lines(path, encoding), columns)
 
 
 def read_json(path: Path, encoding: str, columns: Wanted[Made]) -> Iterator[Made]:
     """Rows of a file that is one JSON value, read whole, or that has an object a line.
 
     Raises:
-        UserError: it is no table of objects, or a row lacks a column.
+        UserError: it is no table of objects, a row lacks the text, or no row has one of the other columns.
     """
-    return (_make_row(place, content, columns) for place, content in list_objects(path, encoding, columns.text))
+    return _make_rows(path, list_objects(path, encoding, columns.text), columns)
 
 
 def list_lines(path: Path, encoding: str) -> Iterator[Placed]:
@@ -84,22 +84,41 @@ def _list_rows(path: Path, content: Any, text: str) -> list[Any]:
         return content
     if isinstance(content, dict):
         if isinstance(rows := content.get("data"), list):
-            names = content.get("columns")
-            return [dict(zip(names, row, strict=False)) for row in rows] if isinstance(names, list) else rows
+            if not isinstance(names := content.get("columns"), list):
+                return rows
+            if all(isinstance(row, list) for row in rows):
+                return [dict(zip(names, row, strict=False)) for row in rows]
+        # What is beside the columns, such as a version, is none.
         if isinstance(column := content.get(text), dict):
-            return [{name: cells.get(key) for name, cells in content.items()} for key in column]
+            deep = {name: cells for name, cells in content.items() if isinstance(cells, dict)}
+            return [{name: cells.get(key) for name, cells in deep.items()} for key in column]
         if isinstance(column, list):
-            return [dict(zip(content, row, strict=True)) for row in zip(*content.values(), strict=True)]
+            flat = {name: cells for name, cells in content.items() if isinstance(cells, list)}
+            for name, cells in flat.items():
+                if len(cells) != len(column):
+                    raise UserError(
+                        f"{path.name}: columns must be equally long, got {len(column)} of {text} and {len(cells)} of "
+                        f"{quote(name)}"
+                    )
+            return [dict(zip(flat, row, strict=True)) for row in zip(*flat.values(), strict=True)]
         if content and all(isinstance(row, dict) for row in content.values()):
             return list(content.values())
     raise UserError(f"{path.name}: must be a list of objects or a table that pandas wrote, got {quote(content)}")
 
 
-def _make_row(place: str, content: dict[str, Any], columns: Wanted[Made]) -> Made:
-    names = list(_list_names(content))
-    present = [name for name in columns.named if name in content or name.partition(".")[0] in content]
-    require_columns(place, present if len(present) == len(columns.named) else names, columns)
-    return columns.make_row(place, [None if name is None else _read_field(content, name) for name in columns])
+def _make_rows(path: Path, rows: Iterator[Placed], columns: Wanted[Made]) -> Iterator[Made]:
+    """Rows of objects. A key that one of them lacks is an empty cell, but for the text's."""
+    found: set[str] = set()
+    names: list[str] = []
+    for place, content in rows:
+        present = {name for name in columns.named if name in content or name.partition(".")[0] in content}
+        names = list(_list_names(content))
+        if columns.text not in present:
+            require_columns(place, names, columns)
+        found |= present
+        yield columns.make_row(place, [None if name is None else _read_field(content, name) for name in columns])
+    if names and not found.issuperset(columns.named):
+        require_columns(path.name, [*found, *(name for name in names if name not in found)], columns)
 
 
 def _read_field(content: dict[str, Any], name: str) -> Any:

@@ -10,7 +10,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import Any
 
 from pipeline.corpus.row import quote
@@ -57,7 +57,8 @@ class LabelNames:
         values = "values" if self.column == "label" else f"{self.column}.values"
         advice = f"map other values in the task's {values}, to null for rows to leave out"
         if len(found) > 1:
-            advice = "keep one of them a row, or name which in source.label, such as annotations.0.label"
+            key = "source.label" if self.column == "label" else f"{self.column}.column"
+            advice = f"keep one of them a row, or name which in {key}, such as annotations.0.label"
         raise UserError(f"{place}: {self.column} must be one of {', '.join(self.labels)}, got {quote(value)}; {advice}")
 
     def knows(self, value: str) -> bool:
@@ -101,10 +102,13 @@ def name_group(value: Any) -> str | None:
     """
     if value is None or value != value:
         return None
-    return _fold(normalise_label(str(value))) or None
+    name = _fold(normalise_label(str(value)))
+    return name.encode(errors="backslashreplace").decode() or None  # half of a surrogate pair has no bytes
 
 
 def _fold(key: str) -> str:
     if NUMBER.fullmatch(key):
-        return str(Decimal(key.replace(",", ".")).normalize() + 0)
+        # All of its digits: an id may have more than the 28 that decimal computes with by itself.
+        exact = Context(prec=len(key), Emax=MAX_EMAX, Emin=MIN_EMIN)
+        return str(exact.plus(Decimal(key.replace(",", ".")).normalize(exact)))
     return key.lower() if key.lower() in {"true", "false"} else key

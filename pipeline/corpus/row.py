@@ -18,9 +18,8 @@ SOURCE = re.compile(r"\bsource(?=\.(?:encoding|delimiter|quote|label)\b|'s text)
 class Wanted(Protocol[Made]):
     """The columns that are read of a file, in an order; of those that are not there a name may be None."""
 
-    @property
-    def advice(self) -> str:
-        """What to do where one is missing."""
+    def advise(self, name: str) -> str:
+        """What to do where the column `name` is missing."""
 
     @property
     def text(self) -> str:
@@ -57,9 +56,11 @@ class Columns(NamedTuple):
     group: str | None = None
     split: str | None = None
 
-    @property
-    def advice(self) -> str:
-        """What to do where one is missing."""
+    def advise(self, name: str) -> str:
+        """What to do where the column `name` is missing."""
+        if name not in (self.text, self.label):
+            key = "group" if name == self.group else "split.column"
+            return f"name it in the task's {key}; each of the task's files must have it, empty where a row has none"
         columns = "column in the source's text" if self.label is None else "columns in the source's text and label"
         return f"name the {columns}"
 
@@ -106,9 +107,8 @@ def require_columns(place: str, names: Sequence[str], wanted: Wanted[Any], advic
     for name in wanted.named:
         if (count := names.count(name)) != 1:
             found = ", ".join(quote(other) for other in names[:12])
-            raise UserError(
-                f"{place}: there must be one column {name}, got {count} (columns: {found}); {wanted.advice}{advice}"
-            )
+            what = f"there must be one column {name}, got {count} (columns: {found})"
+            raise UserError(f"{place}: {what}; {wanted.advise(name)}{advice}")
 
 
 def require_text(place: str, value: Any) -> str | None:

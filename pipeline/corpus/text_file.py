@@ -8,7 +8,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -35,13 +35,19 @@ def find_encoding(path: Path, given: str | None) -> str:
     if given is not None:
         try:
             "".encode(given)
-        except LookupError:
+        except (LookupError, UnicodeError):
             raise UserError(f"source.encoding must be one that Python knows, such as cp1252, got {given}") from None
-    with closing(_open(path)) as stream:
+    with _require_whole(path), closing(_open(path)) as stream:
         start = stream.read(4)
     if start.startswith(WORKBOOKS):
         raise UserError(f"{path.name} must be text, got a workbook or an archive: save it as CSV (UTF-8) and name that")
-    return next((encoding for mark, encoding in MARKS.items() if start.startswith(mark)), given or "utf-8")
+    marked = next((encoding for mark, encoding in MARKS.items() if start.startswith(mark)), given)
+    if marked is None and b"\0" in start:
+        raise UserError(
+            f"{path.name} must be text, got zero bytes, as UTF-16 has them: name its encoding in source.encoding, such "
+            "as utf-16-le or utf-16-be"
+        )
+    return marked or "utf-8"
 
 
 def read_lines(path: Path, encoding: str) -> Iterator[str]:
@@ -51,17 +57,30 @@ def read_lines(path: Path, encoding: str) -> Iterator[str]:
         UserError: bytes that are not of `encoding`, with their line; an empty file; one that is packed and not whole.
     """
     empty = True
-    try:
-        with io.TextIOWrapper(_open(path), encoding, newline="") as lines:
-            for line in lines:
-                empty = empty and not line.strip()
-                yield line
-    except UnicodeDecodeError as error:
-        raise UserError(_word_fault(path, encoding, error)) from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{path.name}: must be a whole gzip file, got: {error}") from None
+    with _require_whole(path):
+        try:
+            with io.TextIOWrapper(_open(path), encoding, newline="") as lines:
+                for line in lines:
+                    empty = empty and not line.strip()
+                    yield line
+        except UnicodeDecodeError as error:
+            raise UserError(_word_fault(path, encoding, error)) from None
+        except UnicodeError as error:  # UTF-16 or UTF-32 that does not say in which order its bytes are
+            raise UserError(
+                f"{path.name}: must be {encoding.upper()}, got: {error}; name the order in source.encoding, as in "
+                f"{encoding}-le or {encoding}-be"
+            ) from None
     if empty:
         raise UserError(f"{path.name}: must have rows, got an empty file")
+
+
+@contextmanager
+def _require_whole(path: Path) -> Iterator[None]:
+    """Word what is wrong with a packed file."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(f"{path.name}: must be a whole gzip file, got: {error}") from None
 
 
 def _open(path: Path) -> IO[bytes]:

@@ -52,9 +52,10 @@ def finish(project: Path, folder: Path) -> None:
     for name in old | new:
         here = (project / name).read_bytes() if (project / name).is_file() else None
         if here not in (old.get(name), new.get(name)):
+            remedy = f"copy {folder / OLD / name} over it" if name in old else "move it elsewhere"
             raise UserError(
-                f"{name} must be as it was when the upgrade was interrupted, and was edited since: "
-                f"copy {folder / OLD / name} over it, or remove {folder / NEW} to take the upgrade back"
+                f"{name} must be as it was when the upgrade was interrupted, and was edited since: {remedy} and do "
+                f"it again; or copy all of {folder / OLD} over the project and remove {folder / NEW} to take it back"
             )
     for name in old | new:
         if name in new:

@@ -128,12 +128,16 @@ def carry_entries(
         params: the new params.yaml, for what version 0.1 did not depend on.
         inputs: what dvc.lock says of the files that stage `inputs` writes, by path.
     """
-    return {
-        stage.name: entry if stage.made(entry) else _carry(entry, stage, params, inputs)
-        for stage in stages
-        if (entry := entries.get(stage.name)) is not None
-        and (stage.made(entry) or (stage.kind in CARRIED and set(stage.outs) <= {out["path"] for out in entry["outs"]}))
-    }
+    carried: dict[str, Entry] = {}
+    for stage in stages:
+        if (entry := entries.get(stage.name)) is None:
+            continue
+        if stage.made(entry):
+            carried[stage.name] = entry
+        elif stage.kind in CARRIED and set(stage.outs) <= {out["path"] for out in entry["outs"]}:
+            prepared = carried.get(stage.name.replace("embed@", "prepare@"))
+            carried[stage.name] = _carry(entry, stage, params, inputs, prepared)
+    return carried
 
 
 def _carry(
@@ -141,6 +145,7 @@ def _carry(
     stage: NewStage,
     params: Mapping[str, Any],
     inputs: Mapping[str, Entry],
+    prepared: Entry | None,
 ) -> Entry:
     outs = {out["path"]: out for out in entry["outs"]}
     # Of code that a stage depends on now nothing is known, and DVC takes the stage for stale.
@@ -148,6 +153,9 @@ def _carry(
     before = _nest(entry.get("params", {}).get(str(PARAMS), {}))
     if "prepare" in before:
         before["prepare"] = {"balance": True, **before["prepare"]}  # version 0.1's default
+    if stage.kind == "embed" and prepared:
+        # Version 0.1 did not read the rules there, and the texts are those that they made.
+        before["prepare"] = prepared["params"][str(PARAMS)]["prepare"]
     if "student" in before:
         before["student"] = {**before["student"], "pool": None}
     values: dict[str, dict[str, Any]] = {}

@@ -109,10 +109,16 @@ def list_steps(repo: Repo, allow_missing: bool) -> list[Step]:
     return list(steps.values())
 
 
-def list_needed(steps: list[Step]) -> list[Output]:
-    """Every finished output that the student's side reads, and its own that are still good."""
+def list_needed(steps: list[Step], texts: bool = True) -> list[Output]:
+    """Every finished output that the student's side reads, and its own that are still good.
+
+    Args:
+        steps: of list_steps().
+        texts: whether what reads texts and is to run again may have them.
+    """
     side = [step for step in steps if not step.is_teachers]
-    read = {dep.fs_path for step in side if step.reasons or not step.reads_texts for dep in step.stage.deps}
+    readers = [step for step in side if not step.reads_texts or (texts and step.reasons)]
+    read = {dep.fs_path for step in readers for dep in step.stage.deps}
     return [
         out
         for step in steps

@@ -79,10 +79,18 @@ def _require_known_labels(params: Mapping[str, Any]) -> None:
     """Refuse `all_labels` of a task whose pool nobody has labelled: its stage does, when the teachers have run."""
     for name in params["tasks"] if "all_labels" in params["comparators"] else ():
         task = params["task"][name]
-        if task.get("pool") and not task.get("labelled"):
+        if (pool := _find_pool(task)) and not task.get("labelled"):
             raise UserError(
-                f"{PARAMS}: comparators must leave out all_labels, as nobody knows the labels of task.{name}.pool"
+                f"{PARAMS}: comparators must leave out all_labels, as nobody knows the labels of task.{name}.{pool}"
             )
+
+
+def _find_pool(task: Mapping[str, Any]) -> str | None:
+    """Where a task names a pool; one of rows without a label is seen when they are read."""
+    source, values = task["source"], (task.get("split") or {}).get("values") or {}
+    named = [f"source.{key}.pool" for key in ("path", "splits") if "pool" in source.get(key, ())]
+    named += [f"split.values.{value}" for value, split in values.items() if split == "pool"]
+    return "pool" if task.get("pool") else next(iter(named), None)
 
 
 def find_aliases(text: str) -> list[int]:
@@ -104,7 +112,8 @@ def require_protected(params: Mapping[str, Any], stages: Path = STAGES) -> None:
     for out, owner in outs.items():
         for file in sorted(out.rglob("*")) if out.is_dir() else ():
             name = file.relative_to(out).as_posix()
-            if file.is_file() and not file.name.startswith(".") and not any(fnmatch(name, one) for one in MADE[owner]):
+            made = MADE.get(owner, ("*",))  # what a stage of the user's own makes is its affair
+            if file.is_file() and not file.name.startswith(".") and not any(fnmatch(name, one) for one in made):
                 raise UserError(
                     f"{file} was not made by stage {owner}, whose output {out}/ DVC replaces: "
                     "move the file elsewhere, to raw/ for one"
@@ -138,15 +147,21 @@ def _require_outside(named: Iterable[tuple[str, str]], outs: Mapping[Path, str])
 
 
 def list_outs(stages: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """The outputs of a dvc.yaml's `stages`, for all active names, each with the stage that makes it."""
+    """The outputs of a dvc.yaml's `stages`, for all active names, each with the stage that makes it.
+
+    A stage of the user's own may have a list where ours name one of params.yaml.
+    """
     for owner, stage in stages.items():
-        matrix = {key: params[names.strip("${}")] for key, names in stage.get("matrix", {}).items()}
+        matrix = {
+            key: names if isinstance(names, list) else params.get(names.strip("${}"), ())
+            for key, names in stage.get("matrix", {}).items()
+        }
         entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]
         templates = [next(iter(entry)) if isinstance(entry, Mapping) else entry for entry in entries]
         for names in product(*matrix.values()):
             for path in templates:
                 for key, name in zip(matrix, names, strict=True):
-                    path = path.replace(f"${{item.{key}}}", name)
+                    path = path.replace(f"${{item.{key}}}", str(name))
                 yield Path(path), owner
 
 

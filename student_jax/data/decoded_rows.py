@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import weakref
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -19,31 +20,40 @@ class DecodedRows:
 
     def __init__(self, path: Path, shape: tuple[int, int]) -> None:
         """`path` is the features' file, `shape` that of all rows which may be kept."""
-        self._width, self._spans, self._file = shape[1], set[tuple[int, int]](), -1
+        self._width, self._spans = shape[1], set[tuple[int, int]]()
+        self._file: IO[bytes] | None = None
         try:
             if shutil.disk_usage(path.parent).free < 2 * 4 * shape[0] * shape[1]:  # half is left to others
                 return
-            file = tempfile.TemporaryFile(dir=path.parent, buffering=0)  # noqa: SIM115 (open as long as this object lives)
+            self._file = tempfile.TemporaryFile(dir=path.parent, buffering=0)  # noqa: SIM115 (open as long as this lives)
         except OSError:  # a folder that may not be written to
             return
-        self._file = file.fileno()
-        weakref.finalize(self, file.close)
+        weakref.finalize(self, self._file.close)
 
     def keep(self, span: slice, values: np.ndarray) -> None:
         """Keep the rows of `span`, (rows, dimensions) float32."""
-        try:
-            written = self._file >= 0 and os.pwrite(self._file, np.ascontiguousarray(values).data, self._place(span))
-        except OSError:  # others have filled the disk
+        if self._file is None:
             return
+        try:
+            written = os.pwrite(self._file.fileno(), np.ascontiguousarray(values).data, self._place(span))
+        except OSError:
+            written = -1
         if written == values.nbytes:
             self._spans.add((span.start, span.stop))
+            return
+        self._file.close()  # others have filled the disk: they need what this has of it more
+        self._file = None
 
     def find(self, span: slice) -> np.ndarray | None:
         """The rows of `span`, None where they were not kept."""
-        if (span.start, span.stop) not in self._spans:
+        if self._file is None or (span.start, span.stop) not in self._spans:
             return None
         values = np.empty((span.stop - span.start, self._width), np.float32)
-        return values if os.preadv(self._file, [values.data], self._place(span)) == values.nbytes else None
+        try:
+            read = os.preadv(self._file.fileno(), [values.data], self._place(span))
+        except OSError:
+            return None
+        return values if read == values.nbytes else None
 
     def _place(self, span: slice) -> int:
         return 4 * self._width * span.start

@@ -111,9 +111,10 @@ class StoredValues:
 
     def _read_again(self, group: int) -> np.ndarray:
         """The same, kept until another group is read: who scores in batches comes for a group many times."""
-        if self._last is None or self._last[0] != group:
-            self._last = group, self.read_group(group)
-        return self._last[1]
+        last = self._last  # at once: another thread may read another group
+        if last is None or last[0] != group:
+            self._last = last = group, self.read_group(group)
+        return last[1]
 
 
 def open_values(path: Path, dimensions: int) -> StoredValues:

@@ -31,6 +31,7 @@ LIBRARY = "student_jax.engines._native"
 # From the narrowest to the widest: of several that a processor has, the last is taken.
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")
 FORCED = "QDLLM_NATIVE"
+MOST_QUBITS = 24  # as binding.cc has it
 
 
 def build_native(circuit: CircuitConfig, classes: int, precision: str) -> Engine:
@@ -45,10 +46,12 @@ def build_native(circuit: CircuitConfig, classes: int, precision: str) -> Engine
         Engine, whose gradient keeps one state a sample, whatever the number of layers.
 
     Raises:
-        UserError: another ansatz; the compiled code is not there; JAX computes on an accelerator; `precision` is not
-            enabled; the circuit cannot be read out for so many classes.
+        UserError: another ansatz; too many qubits; the compiled code is not there; JAX computes on an accelerator;
+            `precision` is not enabled; the circuit cannot be read out for so many classes.
     """
     cone, count_kept = cut_cone("native", circuit, classes, precision), _register()
+    if cone.qubits > MOST_QUBITS:
+        raise UserError(f"engine native simulates {MOST_QUBITS} qubits at most, got {cone.qubits}; take engine fused")
     if jax.default_backend() != "cpu":
         raise UserError(f"engine native computes on the CPU alone, got {jax.default_backend()}; take engine fused")
     compute = _differentiate(cone.qubits, len(cone.wires), circuit.entanglement == "ring", count_kept)

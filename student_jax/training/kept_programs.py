@@ -41,7 +41,9 @@ def train_kept(config: StudentConfig, dataset: Mapping[str, Split], classes: int
     Raises:
         UserError: a validation loss is not finite; or as build_model.
     """
-    steps, epochs = plan_epochs(config, count_rows(dataset, config.pool))
+    rows = count_rows(dataset, config.pool)
+    config = replace(config, batch_size=min(config.batch_size, 1 << (rows - 1).bit_length()))
+    steps, epochs = plan_epochs(config, rows)
     programs = _compile_training(replace(name_program(config), grid={}, epochs=epochs), steps, classes)
     dimensions = dataset["train"].features.shape[1]
     (training,) = train_together(

@@ -4,6 +4,7 @@ In: a config with a grid, what builds a model of a setting, the dataset.  Out: t
 Imports: numpy, scipy.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from student_jax.tunable import Setting, Tuning, list_points, set_values
 from teacher_cache.errors import UserError
 
 C = TypeVar("C", bound=Any)
+LOG = logging.getLogger(__name__)
 
 
 def tune(
@@ -54,6 +56,9 @@ def tune(
     tuning = choose_setting(
         [_judge(point, found, config.loss, validation) for point, found in zip(points, trained, strict=True)]
     )
+    for point, found in zip(points, trained, strict=True):
+        if isinstance(found, Failure) and len(points) > 1:
+            LOG.warning("%s: setting %s is left out: %s", name, point, found.problem)
     chosen = trained[tuning.chosen]
     if isinstance(chosen, Failure):
         raise UserError(f"{name}: {chosen.problem}")

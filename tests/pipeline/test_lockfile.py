@@ -3,10 +3,13 @@
 import fcntl
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from pipeline import lockfile
 from pipeline.lockfile import BUSY, COPY, LOCK, describe_damage, keep_copy, restore
+from teacher_cache.publish import try_lock
 
 AUTHOR = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
 
@@ -89,6 +92,42 @@ def test_what_was_meant_is_no_damage(folder):
     assert restore() == ""
     keep_copy()
     assert COPY.read_text() == shorter
+
+
+def test_an_older_one_that_git_has_is_no_damage(folder):
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    older = WHOLE[: WHOLE.index("  report:")]
+    for content in (older, WHOLE):
+        LOCK.write_text(content)
+        subprocess.run(["git", "add", LOCK], check=True)
+        subprocess.run(["git", *AUTHOR, "commit", "--quiet", "--message", "Go on"], check=True)
+    LOCK.write_text(older)
+    assert restore() == ""
+    assert LOCK.read_text() == older
+
+
+def test_a_stage_of_the_users_own_may_make_nothing(folder):
+    mine = "  mine:\n    cmd: ls\n"
+    LOCK.write_text(WHOLE + mine)
+    assert describe_damage((WHOLE + mine).encode(), WHOLE.encode())  # of a stage that nobody knows
+    Path("dvc.yaml").write_text(f"stages:\n{mine}  more: {{cmd: ls, outs: [it]}}\n")
+    assert describe_damage((WHOLE + mine).encode(), WHOLE.encode()) == ""
+    assert describe_damage((WHOLE + mine.replace("mine", "more")).encode(), WHOLE.encode())
+    assert restore() == ""
+    assert COPY.read_text() == WHOLE + mine
+
+
+def test_what_another_dvc_was_still_writing_is_read_again(folder, monkeypatch):
+    grown = WHOLE + write_entry("report@more", ["more"])
+    LOCK.write_text(grown[:-20])
+
+    def finish_writing(stream):
+        LOCK.write_text(grown)
+        return try_lock(stream)
+
+    monkeypatch.setattr(lockfile, "try_lock", finish_writing)
+    assert restore() == ""
+    assert LOCK.read_text() == grown
 
 
 def test_the_copy_is_never_a_damaged_one_and_is_made_once(folder, caplog):

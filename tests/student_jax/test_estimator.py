@@ -1,6 +1,7 @@
 """The student as a classifier of scikit-learn: its checks and tools, what is learned from whom, the saved folder."""
 
 import json
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -14,6 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from pipeline.commands.predict import predict
+from student_jax import estimator
+from student_jax.data.embedder import EmbedConfig
 from student_jax.estimator import QuantumStudentClassifier
 from student_jax.student import Student
 
@@ -79,6 +82,16 @@ def test_texts_and_the_command_that_reads_them(tmp_path):
     assert [answer["label"] for answer in answers] == ["fine", "poor"]
     rows = [[answer["probabilities"][name] for name in fitted.classes_] for answer in answers]
     np.testing.assert_allclose(rows, fitted.predict_proba(asked), atol=1e-5)
+
+
+def test_texts_that_stand_class_by_class_are_fitted_on_all_classes(monkeypatch):
+    """Of more texts than features are fitted on."""
+    check = estimator._check
+    monkeypatch.setattr(estimator, "_check", lambda kind, values: replace(check(kind, values), fit_texts=40)
+                        if kind is EmbedConfig else check(kind, values))  # fmt: skip
+    texts, classes = [f"{word} {n % 7}" for word in ("good", "poor") for n in range(60)], [0] * 60 + [1] * 60
+    model = QuantumStudentClassifier(qubits=2, layers=1, epochs=1, min_steps=1, dimensions=4).fit(texts, classes)
+    assert {"good", "poor"} <= set(model.embedder_.embedding.vocabularies["words"].terms)
 
 
 def test_a_search_over_a_pipeline_of_texts():

@@ -81,8 +81,10 @@ def test_scorer_gives_each_seed_and_row_its_scores(rows):
     model = build_model(config, 5, 2)
     draws = [model.initialise(np.random.default_rng(seed)) for seed in range(2)]
     features = np.random.default_rng(1).normal(size=(rows, 5)).astype(np.float32)
-    found = build_scorer(model, config.precision)(jax.tree.map(lambda *arrays: np.stack(arrays), *draws), features)
+    score, stacked = build_scorer(model, config.precision), jax.tree.map(lambda *arrays: np.stack(arrays), *draws)
+    found = score(stacked, features)
     assert found.shape == (2, rows, 2)
+    assert score(stacked, features[:0]).shape == (2, 0, 2)
     for seed, draw in enumerate(draws):
         np.testing.assert_allclose(found[seed], model.apply(draw, jnp.asarray(features)), atol=1e-6)
 

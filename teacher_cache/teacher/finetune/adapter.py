@@ -169,5 +169,5 @@ def _fingerprint(
 def _drop_other_jobs(work: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     for folder in work.parent.iterdir():
-        if folder != work:
+        if folder != work and folder.is_dir():  # not what a file browser leaves
             shutil.rmtree(folder)

@@ -79,6 +79,10 @@ class Trainer:
             epoch = standing.epoch + 1
             train_loss = self._train_epoch(train, epoch)
             loss, accuracy, calibrated = self._validate(validation)
+            if not np.isfinite([train_loss, loss, calibrated]).all():  # the epoch's last step, which no other has seen
+                raise UserError(
+                    f"finetune: validation loss became {loss} after epoch {epoch}; lower finetune.learning_rate"
+                )
             standing.history.append(
                 {"epoch": epoch, "train_loss": train_loss, "validation_loss": loss, "validation_accuracy": accuracy}
             )

@@ -17,7 +17,7 @@ def test_the_doctor_names_engines_and_what_is_missing(owner, without_torch):
     assert "qdllm student, qdllm draw, qdllm export, qdllm diagnose: ready" in lines
     assert {"qdllm serve: ready", "qdllm device: ready"} <= set(lines)
     (line,) = (line for line in lines if line.startswith("dvc repro"))
-    assert "missing torch, transformers, peft, accelerate: pip install --editable '.[teacher]'" in line
+    assert "missing torch, transformers, peft, accelerate: pip install 'qdllm[teacher]'" in line
 
 
 def test_outside_a_project_the_doctor_still_answers(owner, without_torch, tmp_path):

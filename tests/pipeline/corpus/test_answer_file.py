@@ -222,6 +222,30 @@ def test_what_a_list_must_be(write, said, numbers, message):
     assert message in refuse(path, column="said", numbers=numbers)
 
 
+def test_a_file_without_rows_is_refused(write):
+    assert refuse(write("said.json", "[]")) == "said.json: must have rows, got none"
+
+
+def test_a_row_without_an_answer_may_lack_its_keys(write):
+    answer = dict(zip(LABELS, (0.5, 0.25, 0.25), strict=True))
+    for rows in (
+        [{"text": TEXTS[0]}, {"text": TEXTS[1], **answer}],
+        [{"text": TEXTS[1], **answer}, {"text": TEXTS[0]}],
+    ):
+        found = read(write("said.jsonl", rows))
+        assert np.isnan(found[0]).all()
+        np.testing.assert_allclose(found[1], [0.5, 0.25, 0.25], atol=3e-6)
+
+
+def test_a_number_that_no_float_holds_and_two_labels_in_a_cell_are_refused(write):
+    row = dict(zip(LABELS, (10**400, 0, 0), strict=True))
+    assert "line 1: logits must be finite numbers" in refuse(
+        write("said.jsonl", [{"text": TEXTS[0], **row}]), numbers="logits"
+    )
+    path = write("said.jsonl", [{"text": TEXTS[0], "said": ["World", "Sports"]}])
+    assert "name which in base.column, such as" in refuse(path, column="said", numbers="label")
+
+
 def test_columns_that_are_not_there_are_refused_with_those_that_are(write):
     path = write("said.csv", "review,World,Sports,Sci/Tech\nwar and peace,1,0,0\n")
     message = refuse(path)

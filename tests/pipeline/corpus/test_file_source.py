@@ -115,6 +115,38 @@ def test_a_missing_or_repeated_column_is_refused_with_the_columns_found(write):
     )
 
 
+def test_a_key_that_a_json_object_lacks_is_an_empty_cell_but_one_that_all_lack_is_a_wrong_name(write):
+    rows = '{"text": "a"}\n{"text": "b", "label": "pos"}\n'
+    assert read(write("a.jsonl", rows)) == [("a", None), ("b", "pos")]
+    assert read(write("a.json", f"[{rows.strip().replace(chr(10), ',')}]")) == [("a", None), ("b", "pos")]
+    message = refuse(write("b.jsonl", '{"text": "a", "lable": 1}\n{"text": "b", "id": 2}\n'))
+    assert message.startswith(
+        "b.jsonl: there must be one column label, got 0 (columns: 'text', 'id'); name the columns"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ('{"text": ["a", "b"], "label": [0, 1], "version": 1, "name": "x"}', [("a", 0), ("b", 1)]),
+        ('{"text": {"0": "a", "1": "b"}, "label": {"0": 0}, "meta": "q"}', [("a", 0), ("b", None)]),
+    ],
+)
+def test_json_by_columns_may_have_more_beside_them(write, content, rows):
+    assert read(write("a.json", content)) == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"text": ["a", "b"], "label": [0]}', "columns must be equally long, got 2 of text and 1 of 'label'"),
+        ('{"columns": ["text", "label"], "data": [1, 2]}', "must be a list of objects or a table"),
+    ],
+)
+def test_json_that_is_no_table_is_refused(write, content, message):
+    assert message in refuse(write("a.json", content))
+
+
 @pytest.mark.parametrize("line", ['{"text": "a",', "[1]", "7", "[" * 100_000, '{"label": ' + "9" * 5000 + "}"])
 def test_a_malformed_json_line_is_refused_with_file_and_line(write, line):
     assert refuse(write("a.jsonl", f'{{"text": "a", "label": 1}}\n{line}\n')).startswith(
@@ -244,6 +276,16 @@ def test_other_quotes_and_escapes_are_named(write):
     assert read(path, escape="\\") == [('a "b", c', "pos")]
 
 
+def test_utf_16_that_does_not_say_its_order_is_refused_with_what_to_name(write):
+    path = write("a.csv", "text,label\na,pos\n".encode("utf-16-le"))
+    assert "as UTF-16 has them: name its encoding in source.encoding, such as utf-16-le" in refuse(path)
+    assert "must be UTF-16, got: UTF-16 stream does not start with BOM; name the order" in refuse(
+        path, encoding="utf-16"
+    )
+    assert read(path, encoding="utf-16-le") == [("a", "pos")]
+    assert "must be one that Python knows" in refuse(path, encoding="undefined")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
 def test_a_byte_order_mark_names_the_encoding(write, encoding):
     mark = "\ufeff" if encoding == "utf-16-le" else ""
@@ -255,7 +297,8 @@ def test_a_byte_order_mark_names_the_encoding(write, encoding):
 def test_a_packed_file_is_read(write, name):
     packed = gzip.compress(b"text,label\na,pos\n")
     assert read(write(name, packed)) == [("a", "pos")]
-    assert "must be a whole gzip file" in refuse(write(name, packed[:-9]))
+    for damaged in (packed[:-9], packed[:12], packed[:10] + b"\xff" + packed[11:]):
+        assert "must be a whole gzip file" in refuse(write(name, damaged))
 
 
 def test_lines_that_end_as_on_old_machines_are_lines(write):

@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
-from pipeline.corpus.label_names import LEFT_OUT, UNLABELLED, LabelNames
+from pipeline.corpus.label_names import LEFT_OUT, UNLABELLED, LabelNames, name_group
 from pipeline.corpus.task_config import TaskConfig
 from teacher_cache.errors import UserError
 
@@ -80,3 +80,15 @@ def test_keys_that_dvc_cannot_sort_are_refused_first(tmp_path):
     with pytest.raises(UserError, match=r'task.a.values: keys must all be text or all be numbers, got -1; write "-1"'):
         require_keys({"task": {"a": {"values": {"neutral": None, -1: None}}}})
     require_keys({"task": {"a": {"values": {False: "a", 1: "b", 0.5: "c"}}}})
+
+
+def test_a_group_is_known_by_all_of_its_digits():
+    ids = [f"{10**38 + n}" for n in range(3)]
+    assert len({name_group(one) for one in ids}) == 3
+    assert name_group(f"00{ids[0]}.0") == name_group(ids[0])
+    assert name_group("7,0") == name_group(7) == "7"
+    assert name_group("1" + "0" * 1_000_000)
+
+
+def test_a_group_with_half_of_a_character_has_a_name():
+    assert name_group("a\ud83d").encode() != name_group("a").encode()

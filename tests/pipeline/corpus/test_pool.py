@@ -120,7 +120,9 @@ def test_whose_texts_are_held_out_has_none_in_the_pool(tmp_path):
     write(tmp_path / "pool.jsonl", floats)
     assert read(build(tmp_path, group="user"))["pool"] == splits["pool"]
     write(tmp_path / "pool.jsonl", [{"text": "a"}])
-    with pytest.raises(UserError, match="there must be one column user, got 0"):
+    with pytest.raises(
+        UserError, match=r"one column user, got 0 .*; name it in the task's group; each of the task's files"
+    ):
         build(tmp_path, group="user")
 
 

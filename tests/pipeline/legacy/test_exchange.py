@@ -1,5 +1,6 @@
 """Files change places together or not at all, and a change that was interrupted is finished."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,22 @@ def test_a_file_that_was_edited_in_between_is_not_overwritten(project):
     (project / B).write_bytes((folder / "old" / B).read_bytes())  # as the line says
     finish(project, folder)
     assert read(project)[B] == "new b"
+
+
+def test_the_change_can_be_taken_back_as_the_line_says(project):
+    folder = interrupt(project)
+    (project / B).write_text("mine")
+    with pytest.raises(UserError, match=r"copy all of .*old over the project and remove .*new"):
+        finish(project, folder)
+    shutil.copytree(folder / "old", project, dirs_exist_ok=True)
+    shutil.rmtree(folder / "new")
+    assert read(project) == {path: f"old {path}" for path in (A, B, GONE)}
+    assert find_unfinished(project / "backup/change") is None
+
+
+def test_a_new_file_in_whose_place_another_is_has_no_old_one_to_copy(project):
+    folder = interrupt(project)
+    (project / "inner").mkdir()
+    (project / C).write_text("mine")
+    with pytest.raises(UserError, match=r"inner/c must be as it was .*: move it elsewhere and do it again"):
+        finish(project, folder)

@@ -37,18 +37,21 @@ PARAMS = {
             "cache_teacher": {"rows_per_part": 64},
         }
     },
+    "student": {"engine": "fused", "circuit": {"qubits": 2, "layers": 1}, "epochs": 1, "seeds": 1},
 }
+NAMES = {"task": "topics", "teacher": "small"}
+TRAINED = {"student": "student", "compiled": "compiled", "record": "record.json"}
 
 
 def run_from_data(folder):
     """The stages that follow prepare."""
-    names, record = {"task": "topics", "teacher": "small"}, {"record": "record.json"}
+    record = {"record": "record.json"}
     made = {"base": "base", "adapter": "adapter", "work": "work/one"}
     with chdir(folder):
         run_stage("embed", task="topics", data="data", features="features", **record)
-        run_stage("base", **names, data="data", base="base", **record)
-        run_stage("finetune", **names, data="data", **made, **record)
-        run_stage("cache_teacher", **names, data="data", **{**made, "work": "work/two"}, cache="cache", **record)
+        run_stage("base", **NAMES, data="data", base="base", **record)
+        run_stage("finetune", **NAMES, data="data", **made, **record)
+        run_stage("cache_teacher", **NAMES, data="data", **{**made, "work": "work/two"}, cache="cache", **record)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +90,7 @@ def test_base_and_features_know_a_word_of_the_pool_alone(made):
 
 
 def test_hidden_labels_are_seen_by_nobody(made, tmp_path):
-    """Other labels in their file: features, base, teacher and cache are the same bytes, but for the file's own copy."""
+    """Other labels in their file: all up to the student is the same bytes, but for the file's own copy."""
     for name in ("data", "params.yaml"):
         copy = shutil.copytree if (made / name).is_dir() else shutil.copy
         copy(made / name, tmp_path / name)
@@ -99,6 +102,11 @@ def test_hidden_labels_are_seen_by_nobody(made, tmp_path):
     run_from_data(tmp_path)
     for folder in ("features", "base", "adapter", "cache"):
         assert read_files(tmp_path / folder) == read_files(made / folder)
+    for folder in (made, tmp_path):
+        with chdir(folder):
+            run_stage("train_student", **NAMES, features="features", cache="cache", **TRAINED)
+    student = "student/student.safetensors"
+    assert (tmp_path / student).read_bytes() == (made / student).read_bytes()
 
 
 def read_files(folder: Path) -> dict[str, bytes]:

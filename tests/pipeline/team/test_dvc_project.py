@@ -92,6 +92,16 @@ def test_what_is_not_here_is_unchanged_only_where_that_is_allowed(project):
         assert sorted(out.def_path for out in needed) == ["cache", "student.txt"]
 
 
+def test_texts_stay_though_what_reads_them_is_to_run_again(project):
+    """Where texts may not travel; otherwise a member runs it, and needs them."""
+    with (project / "dvc.yaml").open("a") as stream:
+        stream.write("  compare_texts: {cmd: cp data/rows.txt texts.txt, deps: [data], outs: [texts.txt]}\n")
+    with open_repo() as repo:
+        steps = list_steps(repo, allow_missing=False)
+        found = [sorted(out.def_path for out in list_needed(steps, texts)) for texts in (True, False)]
+    assert found == [["cache", "data", "student.txt"], ["cache", "student.txt"]]
+
+
 def share(project):
     (project.parent / "remote").mkdir()
     with open_repo() as repo:

@@ -66,6 +66,31 @@ def test_all_labels_that_nobody_knows_are_refused_before_anything_runs(root):
     require_runnable()
     (root / "params.yaml").write_text(pooled.replace(place, place + "    labelled: 200\n", 1))
     require_runnable()
+    assert SOURCE in text
+    for own, where in (
+        ("source: {kind: file, path: {train: a.csv, test: b.csv, pool: c.csv}}", r"source\.path\.pool"),
+        (f"source: {{kind: hub, dataset: me/it, revision: {'a' * 40}, splits: {{train: a, test: b, pool: c}}}}",
+         r"source\.splits\.pool"),
+        ("source: {kind: file, path: a.csv}\n    split: {column: fold, values: {raw: pool}}", r"split\.values\.raw"),
+    ):  # fmt: skip
+        own = text.replace(f"{SOURCE}\n    balance: true", own, 1)
+        (root / "params.yaml").write_text(own)
+        with pytest.raises(UserError, match=rf"nobody knows the labels of task\.emotion-tiny\.{where}"):
+            require_runnable()
+
+
+def test_stages_of_the_users_own_are_left_alone(root):
+    own = "  mine:\n    matrix: {name: [a, 1]}\n    cmd: touch mine/${item.name}\n    outs: ['mine/${item.name}']\n"
+    for stage in (own, "  mine: {cmd: ls}\n", "  mine:\n    matrix: {name: '${nothing}'}\n    cmd: ls\n"):
+        shutil.copy(ROOT / "dvc.yaml", root)
+        with (root / "dvc.yaml").open("a") as stream:
+            stream.write(stage)
+        put(root / "mine/a/kept.csv")
+        require_runnable()
+    assert {("mine/a", "mine"), ("mine/1", "mine")} <= {
+        (str(path), owner)
+        for path, owner in list_outs({"mine": {"matrix": {"name": ["a", 1]}, "outs": ["mine/${item.name}"]}}, {})
+    }
 
 
 def put(path):

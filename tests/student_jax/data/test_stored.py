@@ -107,6 +107,7 @@ def test_where_nothing_can_be_kept_every_reading_decodes(path, monkeypatch, faul
     for group in (0, 1, 0):
         np.testing.assert_array_equal(stored.values.read_group(group), held.values[stored.values.spans[group]])
     assert seen == [0, 1, 0]
+    assert stored.values._decoded._file is None  # what was taken of the disk is given back
 
 
 def test_who_needs_all_at_once_is_refused_in_one_line(path):

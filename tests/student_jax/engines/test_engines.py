@@ -14,7 +14,7 @@ from student_jax.circuit.gates import angle_shapes
 from student_jax.circuit.layers import Angles
 from student_jax.circuit.qnode import build_qnode
 from student_jax.config import CircuitConfig
-from student_jax.engines import build_engine, choose_engine
+from student_jax.engines import build_engine, choose, choose_engine
 from teacher_cache.errors import UserError
 
 BATCH = 3
@@ -202,6 +202,18 @@ def test_auto_takes_a_measured_engine(caplog):
     assert f"engine auto: {name}, the fastest" in caplog.text
     assert "fused" in caplog.text
     assert "lightning.qubit" in caplog.text
+
+
+def test_auto_leaves_out_what_gives_no_number(monkeypatch, caplog):
+    build = choose.build_engine
+
+    def build_one(name, *arguments):
+        engine = build(name, *arguments)
+        return (lambda z, angles: engine(z, angles) * jnp.nan) if name == "default.qubit" else engine
+
+    monkeypatch.setattr(choose, "build_engine", build_one)
+    choose_engine(CircuitConfig(qubits=3, layers=1), 2, "float32", batch=4)
+    assert "default.qubit left out: differs from fused by nan" in caplog.text
 
 
 def test_a_missing_engine_says_how_to_install_it():

@@ -136,6 +136,11 @@ def test_without_the_library_it_is_refused_by_name(compiler, advice, monkeypatch
     native._register.cache_clear()
 
 
+def test_more_qubits_than_it_has_room_for_are_refused():
+    with pytest.raises(UserError, match="engine native simulates 24 qubits at most, got 25; take engine fused"):
+        build_engine("native", CircuitConfig(qubits=25, layers=1), 2, "float32")
+
+
 def test_an_accelerator_is_refused(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     with pytest.raises(UserError, match="engine native computes on the CPU alone, got gpu; take engine fused"):

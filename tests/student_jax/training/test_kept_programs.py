@@ -65,6 +65,14 @@ def test_rows_have_their_turns_and_the_optimizer_its_steps(rows, changes, plan):
     assert plan_epochs(replace(CONFIG, **changes), rows) == plan
 
 
+def test_a_batch_of_more_rows_than_there_are_is_no_larger_than_they_need():
+    found = [
+        train_kept(replace(CONFIG, batch_size=size, seeds=1), make_dataset(20), 2, 3).parameters
+        for size in (32, 100_000)
+    ]
+    jax.tree.map(np.testing.assert_array_equal, *found)
+
+
 def test_scores_are_those_of_the_training_in_float64(training):
     features = make_dataset(300)["train"].features
     found = score_kept(CONFIG, 2, training.parameters, features)

@@ -166,3 +166,9 @@ def test_of_rows_without_a_label_those_count_whose_teacher_is_sure(rows):
     divergences = entropy(teacher, softmax(scores, axis=1), axis=1)
     got = distillation_loss(scores, np.log(teacher), jnp.zeros(3, jnp.int32), config, known)
     assert float(got) == pytest.approx((divergences[0] + divergences[2]) / 3, rel=1e-5)
+
+
+@pytest.mark.parametrize("weights", [{"soft": 0.0, "hard": 0.0}, {"hard": 0.0, "kl": 0.0, "js": 0.0}])
+def test_a_loss_without_a_term_is_refused(weights):
+    with pytest.raises(ValueError, match="loss must have a term, all its weights are 0"):
+        LossConfig(**weights)

@@ -87,6 +87,15 @@ def test_nothing_to_choose_from_is_one_line(dataset):
         tune(config, build, dataset, 7, "test")
 
 
+def test_a_setting_that_is_left_out_is_named(dataset, caplog):
+    grid = {name: [getattr(PLAIN, name), 1e38] for name in ("learning_rate", "weight_decay")}
+    _, _, tuning = tune(replace(PLAIN, grid=grid), build, dataset, 7, "test")
+    lost = [one.values for one in tuning.settings if one.validation_loss is None]
+    assert lost
+    for values in lost:
+        assert f"test: setting {values} is left out: validation loss must be finite" in caplog.text
+
+
 def test_of_equals_the_first_is_chosen():
     settings = [
         Setting(values={}, validation_loss=1 - loss, validation_accuracy=0.5, calibrated_loss=loss)

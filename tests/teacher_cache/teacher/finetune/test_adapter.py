@@ -172,3 +172,12 @@ def test_examples_that_do_not_fit_are_refused(local_bases, tmp_path, examples, l
 def test_a_loss_that_is_no_number_stops_the_run(local_bases, tmp_path):
     with pytest.raises(UserError, match=r"loss became nan in epoch \d+, batch \d+; lower finetune.learning_rate"):
         tune(local_bases["llama"], tmp_path, replace(FAST, learning_rate=1e35))
+
+
+def test_a_last_step_that_lost_the_loss_stops_the_run(local_bases, tmp_path):
+    """An epoch of one batch: nothing else sees it."""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / ".DS_Store").touch()  # a file browser's, which is left alone
+    with pytest.raises(UserError, match=r"validation loss became nan after epoch \d; lower finetune.learning_rate"):
+        tune(local_bases["llama"], tmp_path, replace(FAST, learning_rate=1e35, batch_size=1000))
+    assert (tmp_path / "work" / ".DS_Store").exists()
