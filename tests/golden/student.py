@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from safetensors.numpy import load_file
 
 from student_jax.data.features import write_features
 from teacher_cache.manifest import fingerprint_examples
@@ -29,11 +30,16 @@ STUDENT |= {"encoding_scale": 0.5, "l2": 0.01, "pool": None}
 
 
 def train_student() -> dict[str, Any]:
-    """A student of fixed features and a fixed cache, by the course of its training."""
+    """A student of fixed features and a fixed cache, by the course of its training and what is kept of it."""
     _write_student()
     with Path("student/curves.csv").open() as file:
         rows = list(csv.DictReader(file))
-    return {name: round_numbers([float(row[name]) for row in rows]) for name in rows[0]}
+    tensors = load_file("student/student.safetensors")
+    return {
+        **{name: round_numbers([float(row[name]) for row in rows]) for name in rows[0]},
+        "size": {name: round_numbers([np.linalg.norm(values)])[0] for name, values in sorted(tensors.items())},
+        "selected": json.loads(Path("student/student.json").read_text())["selected"],
+    }
 
 
 def evaluate() -> dict[str, Any]:
@@ -62,6 +68,8 @@ def compare() -> dict[str, Any]:
         "mlp": {},
         "frozen_circuit": {},
         "labels_alone": {},
+        "logistic_distilled": {},
+        "no_entanglement": {},
     }
     write_params(student=STUDENT, comparator={"shared": {"features": training}, **blocks})
     return {name: _compare("compare", name, **INPUTS, learned="learned") for name in blocks}

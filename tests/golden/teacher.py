@@ -41,7 +41,7 @@ PROMPT, MAX_LENGTH = "about: {text}", 12
 
 
 def prepare() -> dict[str, Any]:
-    """A file with every kind of row that is dropped, and each generator."""
+    """A file with every kind of row that is dropped, each generator, few labels, and groups with a pool."""
     rows = [(text, LABELS[label]) for text, label in zip(*read_texts(), strict=True)]
     rows += [
         rows[0],
@@ -55,6 +55,13 @@ def prepare() -> dict[str, Any]:
     tasks: dict[str, Any] = {"file": {"labels": LABELS, "source": {"kind": "file", "path": "texts.csv"}}}
     for name, labels in GENERATED.items():
         tasks[name] = {"labels": labels, "source": {"kind": "embedded", "generator": name, "rows": 80}}
+    generated = {"kind": "embedded", "generator": "emotion", "rows": 80}
+    tasks["few"] = {"labels": GENERATED["emotion"], "source": generated, "labelled": 16, "instructed": 20}
+    for name, own in (("all", rows[:ROWS]), ("pool", [(f"{text} again", None) for text, _ in rows[: ROWS // 2]])):
+        lines = [json.dumps({"text": text, "label": label, "user": n // 4}) for n, (text, label) in enumerate(own)]
+        Path(f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    source, pool = ({"kind": "file", "path": f"{name}.jsonl"} for name in ("all", "pool"))
+    tasks["grouped"] = {"labels": LABELS, "source": source, "pool": pool, "group": "user", "balance": False}
     write_params(task=tasks, prepare={"balance": True})
     found = {}
     for name in tasks:
@@ -63,11 +70,14 @@ def prepare() -> dict[str, Any]:
         found[name] = {
             "examples": hash_values(table["example_id"].to_pylist(), table["text"].to_pylist()),
             "split": "".join(split[0] for split in table["split"].to_pylist()),
-            "label": "".join(map(str, table["label"].to_pylist())),
+            "label": "".join("-" if label is None else str(label) for label in table["label"].to_pylist()),
             "first": table["text"][0].as_py(),
             "drops": card["drops"],
             "characters": card["characters"]["mean"],
         }
+        for file in ("hidden_labels", "instructions"):
+            if Path(f"data/{name}/{file}.parquet").exists():
+                found[name][file] = hash_values(*pq.read_table(f"data/{name}/{file}.parquet").to_pydict().values())
     return found
 
 
@@ -79,12 +89,13 @@ GENERATED = {
 
 
 def embed() -> dict[str, Any]:
-    """The kinds of features that are computed: of the corpus, of a table, of an encoder."""
+    """The kinds of features that are computed: of the corpus, in the clear and hashed, of a table, of an encoder."""
     write_examples()
     _write_checkpoint("llama", Path("model"))
     found = {}
     for name, block in {
         "corpus": {"kind": "corpus", "dimensions": 8},
+        "hashed": {"kind": "corpus", "dimensions": 8, "hashed": True, "class_weights": False},
         "static": {"kind": "static", "checkpoint": "model"},
         "encoder": {"kind": "encoder", "checkpoint": "model"},
     }.items():
@@ -122,7 +133,7 @@ def base() -> dict[str, Any]:
 
 
 def finetune() -> dict[str, Any]:
-    """An adapter onto fixed weights of each architecture, by its course and by its tensors' shapes."""
+    """An adapter onto fixed weights of each architecture, by its course and by its tensors' shapes and sizes."""
     write_examples()
     block = {"rank": 4, "alpha": 8.0, "epochs": 4, "batch_size": 4, "gradient_accumulation": 2, "learning_rate": 0.05}
     block |= {"train_embeddings": True, "dropout": 0.0, "prompt": PROMPT, "max_length": MAX_LENGTH}
@@ -144,6 +155,7 @@ def finetune() -> dict[str, Any]:
         tensors = load_file(Path(name, "adapter", ADAPTER_WEIGHTS))
         found[name] = {
             "tensors": {tensor: list(values.shape) for tensor, values in sorted(tensors.items())},
+            "size": round_numbers([np.linalg.norm(values) for _, values in sorted(tensors.items())]),
             "trainable_parameters": record["trainable_parameters"],
             "best_epoch": record["best_epoch"],
             "train_loss": round_numbers([epoch["train_loss"] for epoch in record["history"]]),
