@@ -60,11 +60,6 @@ class Tuning:
         if self.chosen >= len(self.settings):
             raise ValueError(f"chosen must be below {len(self.settings)}, got {self.chosen}")
 
-    @property
-    def is_tuned(self) -> bool:
-        """Whether there was a choice."""
-        return len(self.settings) > 1
-
 
 def list_points(grid: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every combination of a grid's values, by dotted key, the last key varied first; of an empty grid, no value.

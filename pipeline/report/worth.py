@@ -80,6 +80,17 @@ def sum_up_worth(worth: Table) -> str:
     return (
         f"Of {len(tested)} student{'s' if len(tested) != 1 else ''} {sum(shown)} gained by learning from a teacher, "
         f"{len(shown) - sum(shown)} lost; of {len(tested) - len(shown)} the test shows no difference."
+        + _name_fewer(worth.records())
+    )
+
+
+def _name_fewer(records: Sequence[Record]) -> str:
+    """Whose numbers are of fewer test texts than another teacher's of the task: some have no answer of its."""
+    most = {one["task"]: max(other["tested"] for other in records if other["task"] == one["task"]) for one in records}
+    return "".join(
+        f" {one['task']}, {one['teacher']}: of {one['tested']:,} test texts alone, others of {most[one['task']]:,}."
+        for one in records
+        if one["tested"] < most[one["task"]]
     )
 
 

@@ -54,4 +54,4 @@ def test_the_chosen_setting_is_one_of_the_tried():
     setting = Setting(values={}, validation_loss=None, validation_accuracy=None)
     with pytest.raises(ValidationError, match="chosen must be below 1, got 1"):
         Tuning(settings=[setting], chosen=1)
-    assert Tuning(settings=[setting, setting], chosen=1).is_tuned
+    assert Tuning(settings=[setting, setting], chosen=1).chosen == 1

@@ -33,7 +33,6 @@ CONVENTIONS = (
     ("in_proj",),
     ("q", "v"),
 )
-ALL_LINEAR = "all-linear"
 # Parts of a backbone that a checkpoint of a language model may lack, as nothing but a classifier's head reads them.
 FRESH = ("pooler", "sequence_summary")
 

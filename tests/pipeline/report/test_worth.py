@@ -43,3 +43,7 @@ def test_the_rows_are_adjusted_together_and_summed_up():
     assert sum_up_worth(table.only(teacher="gpt")).endswith("name labels_alone under comparators in params.yaml.")
     said = "Of 3 students 2 gained by learning from a teacher, 1 lost; of 0 the test shows no difference."
     assert sum_up_worth(table) == said
+    summary = runs[1].summary
+    few = replace(runs[1], summary=replace(summary, confusion=replace(summary.confusion, student=[[200, 0], [0, 200]])))
+    told = sum_up_worth(tabulate_worth([runs[0], few, runs[2], runs[3]]))
+    assert told == f"{said} {few.names['task']}, opt: of 400 test texts alone, others of {runs[0].texts:,}."

@@ -44,7 +44,7 @@ def test_one_setting_is_plain_training_to_the_bit(dataset):
         assert config.grid == {}
         assert training.curves == alone.curves
         np.testing.assert_array_equal(training.parameters.encoding.weight, alone.parameters.encoding.weight)
-        assert not tuning.is_tuned
+        assert len(tuning.settings) == 1
         assert [one.values for one in tuning.settings] == [{key: values[0] for key, values in grid.items()}]
 
 
