@@ -16,7 +16,6 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from pipeline.params import read_yaml
 from teacher_cache.publish import publish_file, try_lock
 
 logger = logging.getLogger(__name__)
@@ -111,7 +110,7 @@ def describe_damage(content: bytes, copy: bytes) -> str:
 
 
 def _read_entries(content: bytes) -> dict[str, Any] | None:
-    """The entries of a dvc.lock by stage; None where it is not one."""
+    """The entries of a dvc.lock, or of a dvc.yaml, by stage; None where it is not one."""
     try:
         found = YAML(typ="safe").load(content.decode())
         return dict(found["stages"] or {})
@@ -140,8 +139,7 @@ def _is_half(entry: Any, earlier: Any, without_outs: bool) -> bool:
 
 def _makes_nothing(name: str) -> bool:
     """Whether dvc.yaml has a stage of this name, one of the user's own, without outputs."""
-    stages = read_yaml(STAGES).get("stages", {}) if STAGES.is_file() else {}
-    stage = stages.get(name.partition("@")[0])
+    stage = (_read_entries(STAGES.read_bytes()) or {}).get(name.partition("@")[0]) if STAGES.is_file() else None
     return isinstance(stage, dict) and not stage.keys() & {"outs", "metrics", "plots"}
 
 

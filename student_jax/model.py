@@ -25,6 +25,7 @@ from student_jax.data.stored import StoredValues
 from student_jax.devices import ROWS, SCORING_COPIES, map_students, require_memory, share_rows
 from student_jax.engines import Engine, build_engine, choose_engine
 from student_jax.parameters import Affine, Parameters, initialise_parameters
+from student_jax.tunable import list_points, set_values
 
 # (parameters of all seeds, features (rows, dimensions)) -> scores (seeds, rows, classes)
 Score: TypeAlias = Callable[[Any, np.ndarray | StoredValues], np.ndarray]
@@ -74,8 +75,9 @@ def resolve_engine(config: StudentConfig, classes: int) -> StudentConfig:
     """`config` with an engine's name where it says `auto`: measured once, so that all that comes after it uses one."""
     if config.engine != "auto" or config.circuit.file is not None:
         return config
+    others = [set_values(config, point).circuit for point in list_points(config.grid)]
     with jax.enable_x64(config.precision == "float64"):
-        name = choose_engine(config.circuit, classes, config.precision)
+        name = choose_engine(config.circuit, classes, config.precision, others=others)
         return replace(config, engine=cast(EngineName, name))
 
 

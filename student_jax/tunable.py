@@ -21,10 +21,11 @@ class Tunable:
     """A config that is tuned: `grid` has the block's keys with lists of values, every combination of which is tried.
 
     The block's own values are one of these, so that a key that somebody changes is never passed over. `FIXED` may not
-    vary: losses of different weights cannot be compared, and equally many seeds make a fair mean.
+    vary: losses of different weights cannot be compared, equally many seeds make a fair mean, and all engines compute
+    the same.
     """
 
-    FIXED: ClassVar[frozenset[str]] = frozenset({"grid", "loss", "seeds"})
+    FIXED: ClassVar[frozenset[str]] = frozenset({"grid", "loss", "seeds", "engine"})
 
     grid: dict[str, Any] = field(default_factory=dict, hash=False)
 

@@ -5,7 +5,7 @@ In: a name, a CircuitConfig.  Out: ENGINES, build_engine(), choose_engine().  Im
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -61,10 +61,13 @@ def build_engine(name: str, circuit: CircuitConfig, classes: int, precision: str
     return build_pennylane(name, circuit, classes, precision)
 
 
-def choose_engine(circuit: CircuitConfig, classes: int, precision: str, batch: int = 64) -> str:
+def choose_engine(
+    circuit: CircuitConfig, classes: int, precision: str, batch: int = 64, others: Sequence[CircuitConfig] = ()
+) -> str:
     """The name of the fastest installed engine for gradient steps of `circuit`, after checking that all agree.
 
-    Every engine runs value and gradient on the same random batch; one whose result differs from the first's is refused.
+    It can simulate the `others` as well, those of a grid. Every engine runs value and gradient on the same random
+    batch; one whose result differs from the first's is refused.
     """
     arguments = _random_arguments(circuit, precision, batch)
     seconds: dict[str, float] = {}
@@ -74,6 +77,8 @@ def choose_engine(circuit: CircuitConfig, classes: int, precision: str, batch: i
             if not name.startswith("lightning"):  # which simulates a row at a time
                 require_memory(1 << circuit.qubits, batch, precision)
             step = _gradient_step(build_engine(name, circuit, classes, precision))
+            for other in others:
+                build_engine(name, other, classes, precision)
         except UserError as error:
             LOG.info("engine auto: %s left out: %s", name, error)
             continue

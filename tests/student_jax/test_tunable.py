@@ -33,7 +33,7 @@ def test_values_are_set_and_the_grid_goes():
         ({"l3": [1.0]}, r"grid\.l3: a grid must name keys of its block"),
         (
             {"loss": {"soft": [0.5, 0.9]}},
-            r"grid\.loss\.soft: a grid must name keys .* none of \['grid', 'loss', 'seeds'\]",
+            r"grid\.loss\.soft: a grid must name keys .* none of \['engine', 'grid', 'loss', 'seeds'\]",
         ),
         ({"seeds": [5]}, r"grid\.seeds: "),
         ({"l2": [0.1, 0.2]}, "grid: the values of its keys must have the block's own among them"),

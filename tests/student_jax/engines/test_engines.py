@@ -13,8 +13,9 @@ import pytest
 from student_jax.circuit.gates import angle_shapes
 from student_jax.circuit.layers import Angles
 from student_jax.circuit.qnode import build_qnode
-from student_jax.config import CircuitConfig
+from student_jax.config import CircuitConfig, StudentConfig
 from student_jax.engines import build_engine, choose, choose_engine
+from student_jax.model import resolve_engine
 from teacher_cache.errors import UserError
 
 BATCH = 3
@@ -202,6 +203,14 @@ def test_auto_takes_a_measured_engine(caplog):
     assert f"engine auto: {name}, the fastest" in caplog.text
     assert "fused" in caplog.text
     assert "lightning.qubit" in caplog.text
+
+
+def test_auto_takes_what_simulates_every_circuit_of_a_grid():
+    grid = {"circuit.ansatz": ["layers", "reupload"]}
+    config = StudentConfig(engine="auto", circuit=CircuitConfig(qubits=3, layers=1), grid=grid)
+    assert resolve_engine(config, 2).engine in {"default.qubit", "lightning.qubit"}
+    with pytest.raises(ValueError, match="engine"):
+        StudentConfig(grid={"engine": ["fused", "native"]})
 
 
 def test_auto_leaves_out_what_gives_no_number(monkeypatch, caplog):
