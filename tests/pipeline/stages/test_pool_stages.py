@@ -89,7 +89,7 @@ def test_base_and_features_know_a_word_of_the_pool_alone(made):
     assert "\u0120zeppelin" in vocabulary
 
 
-def test_hidden_labels_are_seen_by_nobody(made, tmp_path):
+def test_hidden_labels_are_seen_by_nobody(made, tmp_path, monkeypatch):
     """Other labels in their file: all up to the student is the same bytes, but for the file's own copy."""
     for name in ("data", "params.yaml"):
         copy = shutil.copytree if (made / name).is_dir() else shutil.copy
@@ -102,6 +102,7 @@ def test_hidden_labels_are_seen_by_nobody(made, tmp_path):
     run_from_data(tmp_path)
     for folder in ("features", "base", "adapter", "cache"):
         assert read_files(tmp_path / folder) == read_files(made / folder)
+    monkeypatch.setattr("pipeline.stages.train_student.use_cores", lambda: None)  # JAX may have its devices already
     for folder in (made, tmp_path):
         with chdir(folder):
             run_stage("train_student", **NAMES, features="features", cache="cache", **TRAINED)
