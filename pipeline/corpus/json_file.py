@@ -118,7 +118,7 @@ def _make_rows(path: Path, rows: Iterator[Placed], columns: Wanted[Made]) -> Ite
         found |= present
         yield columns.make_row(place, [None if name is None else _read_field(content, name) for name in columns])
     if names and not found.issuperset(columns.named):
-        require_columns(path.name, [*found, *(name for name in names if name not in found)], columns)
+        require_columns(path.name, [*sorted(found), *(name for name in names if name not in found)], columns)
 
 
 def _read_field(content: dict[str, Any], name: str) -> Any:

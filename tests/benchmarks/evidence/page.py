@@ -79,8 +79,9 @@ def _head(units: Found, parts: Found, settings: dict[str, Any]) -> list[str]:
         "(LR), both on the same features, both tuned, both trained on the teacher's probabilities of labelled and",
         "unlabelled texts and on the labels. **Labels alone** is the same student, tuned with the same grid, on the",
         "labelled texts; **all labels** on all texts of the training split, its setting and epoch still chosen on the",
-        "few validation labels. Features are fitted on all texts of the training split, in every cell; their class",
-        "weights see the labels that the row has. The pool is the training split without the labelled texts; the test",
+        "few validation labels (in a row of all labels it is labels alone). Features are fitted on all texts of the",
+        "training split, in every cell; their class weights see the labels that the row has. The pool is the training",
+        "split without the labelled texts; the test",
         "split is the last fifth of a file. Each draw of labels has a teacher of its own; a row's columns are means",
         "over the same draws, ± is half of the 95 % interval over them, and a cell that is empty was not measured.",
         "",
@@ -203,10 +204,10 @@ def _judge_target(task: str, parts: Found) -> list[str]:
 def _judge_break_even(task: str, parts: Found) -> list[str]:
     """How many labels the better of both models needs without a teacher for what the student has with 240 and one."""
     curve = []
-    for labels in (64, 240, 1200, None):
+    for labels in (64, 240, 1200):
         reach = []
         for model in ("quantum", "logistic"):
-            wanted = (task, str(labels or "all")), ("corpus", f"{model}-labels_alone-0")
+            wanted = (task, str(labels)), ("corpus", f"{model}-labels_alone-0")
             keys = [key for key in parts if (key[:2], key[3:]) == wanted]
             reach += [float(np.mean([np.mean(parts[key]["accuracy"]) for key in keys]))] if keys else []
         if reach:
@@ -215,12 +216,11 @@ def _judge_break_even(task: str, parts: Found) -> list[str]:
     if not keys or len(curve) < 2:
         return []
     reached = float(np.mean([np.mean(parts[key]["accuracy"]) for key in keys]))
-    known = [(labels, accuracy) for labels, accuracy in curve if labels is not None]
-    above = next((one for one in known if one[1] >= reached), None)
+    above = next((one for one in curve if one[1] >= reached), None)
     if above is None:
         return [f"- {task}: what 240 labels, a teacher and 6,000 unlabelled texts give ({reached:.3f}) takes more than "
-                f"{known[-1][0]:,} labels without one, the better of both models ({known[-1][1]:.3f})."]  # fmt: skip
-    below = max((one for one in known if one[0] < above[0]), default=above)
+                f"{curve[-1][0]:,} labels without one, the better of both models ({curve[-1][1]:.3f})."]  # fmt: skip
+    below = max((one for one in curve if one[0] < above[0]), default=above)
     share = 0.0 if above == below else (reached - below[1]) / (above[1] - below[1])
     labels = round(float(np.exp(np.log(below[0]) + share * np.log(above[0] / below[0]))), -1)
     return [
