@@ -61,6 +61,16 @@ class Tuning:
         if self.chosen >= len(self.settings):
             raise ValueError(f"chosen must be below {len(self.settings)}, got {self.chosen}")
 
+    def list_edges(self) -> list[str]:
+        """The keys of which the smallest or largest of three numbers or more was chosen: the best may lie beyond."""
+        edges = []
+        for key, value in self.settings[self.chosen].values.items():
+            tried = [one.values[key] for one in self.settings]
+            ordered = all(isinstance(one, int | float) for one in tried) and len(set(tried)) > 2
+            if ordered and value in (min(tried), max(tried)):
+                edges.append(key)
+        return edges
+
 
 def list_points(grid: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every combination of a grid's values, by dotted key, the last key varied first; of an empty grid, no value.

@@ -14,6 +14,7 @@ from pipeline.evaluation.metrics import adjust_p_values
 from pipeline.evaluation.summary import Trained
 from pipeline.report.columns import INTERVAL, QUALITY, TASK, TEACHER, Column, Table
 from pipeline.report.runs import Record, Run
+from student_jax.tunable import Tuning
 
 STUDENT = "student"
 BETTER, WORSE, LEVEL = "better", "worse", "no difference shown"
@@ -137,7 +138,7 @@ def tabulate_tuning(runs: Sequence[Run]) -> Table:
             "validation_loss": setting.validation_loss,
             "calibrated_loss": setting.calibrated_loss,
             "validation_accuracy": setting.validation_accuracy,
-            "chosen": "chosen" if place == one.tuning.chosen else None,
+            "chosen": _describe_choice(one.tuning) if place == one.tuning.chosen else None,
         }
         for run in runs
         for name, one in {STUDENT: run.summary, **run.comparisons}.items()
@@ -168,6 +169,11 @@ def drop_interval(one: Trained) -> Record:
 def _compare_tuning(student: Trained, comparator: Trained) -> str:
     counts = [len(one.tuning.settings) for one in (student, comparator)]
     return "not tuned" if counts == [1, 1] else f"{counts[0]} : {counts[1]}"
+
+
+def _describe_choice(tuning: Tuning) -> str:
+    edges = tuning.list_edges()
+    return f"chosen (end of the grid: {', '.join(edges)})" if edges else "chosen"
 
 
 def _join(names: Sequence[str]) -> str:

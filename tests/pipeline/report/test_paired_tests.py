@@ -57,7 +57,8 @@ def test_tuning_is_said(make_run):
     assert said == ["not tuned", "3 : 3", "3 : 1"]
     rows = tabulate_tuning([uneven]).records()
     assert [row["setting"] for row in rows if row["comparator"] == "linear"] == ["not tuned"]
-    assert [row["chosen"] for row in rows if row["comparator"] == "student"] == ["chosen", None, None]
+    chosen = [row["chosen"] for row in rows if row["comparator"] == "student"]
+    assert chosen == ["chosen (end of the grid: learning_rate)", None, None]
 
 
 def test_what_reads_texts_says_how_many_it_cut_and_what_reads_features_what_they_saw(make_run):
