@@ -28,7 +28,7 @@ def write_page(out: Path, page: Path) -> None:
     settings = json.loads((out / "settings.json").read_text(encoding="utf-8"))
     kinds = sorted({key[3] for key in parts})
     tasks = sorted({key[0] for key in parts}, key=lambda task: (task not in TARGETS, task))
-    lines = [*_head(units, parts, settings)]
+    lines = [*_head(units, parts, settings), *_describe_encoder(out)]
     for task in tasks:
         for kind in kinds:
             lines += _tabulate(task, kind, parts, units)
@@ -87,6 +87,21 @@ def _head(units: Found, parts: Found, settings: dict[str, Any]) -> list[str]:
         "",
         f"Machine: {processors}, {machine['cores']} cores, load {machine['load']:.1f} at the start; Python "
         f"{machine['python']}; {named}; commit {commits}.",
+        "",
+    ]
+
+
+def _describe_encoder(out: Path) -> list[str]:
+    """Whose features those of the kind `encoder` are; nothing where there are none."""
+    file = next(iter(sorted(out.glob("*/*/*/features-encoder/embedder.json"))), None)
+    if file is None:
+        return []
+    embedder = json.loads(file.read_text(encoding="utf-8"))
+    return [
+        "Features `encoder`: the mean of the last hidden states of the frozen encoder `"
+        f"{Path(embedder['config']['checkpoint']).name}`, {embedder['dimensions']} numbers a text. Its "
+        f"{embedder['inference_parameters']:,} parameters are the student's too when it answers; what it was trained "
+        "on, maybe labels of other texts, is not counted among the labels.",
         "",
     ]
 

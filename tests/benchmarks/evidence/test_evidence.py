@@ -1,6 +1,7 @@
 """The evidence's script, on a tiny LLM and a tiny circuit: made, resumed, written down, and not mixed."""
 
 import json
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -139,6 +140,8 @@ def written(tmp_path):
     ):
         wrong = truth[: round(10 * accuracy[0])] + "9" * (10 - round(10 * accuracy[0]))
         put(f"parts/thematic/{name}.json", commit="c0ffee", cpu="abacus", accuracy=accuracy, selected=0, answers=wrong)
+    embedder = {"config": {"checkpoint": "/far/away/mini"}, "dimensions": 2}
+    put("thematic/240/0/features-encoder/embedder.json", **embedder, inference_parameters=1234)
     write_page(tmp_path, tmp_path / "page.md")
     return (tmp_path / "page.md").read_text()
 
@@ -153,6 +156,18 @@ def test_the_page_judges_what_was_asked_for(written):
     assert "Distilled, the quantum student against logistic regression: +0.1000 in the mean of 1 cells" in written
     assert "Labels alone, the quantum student against logistic regression: +0.1000 in the mean of 1 cells" in written
     assert "ahead in 0, behind in 0 (McNemar, Holm over the table). This holds." in written
+
+
+def test_the_page_says_whose_features_they_are(written):
+    assert "the frozen encoder `mini`, 2 numbers a text. Its 1,234 parameters are the student's too" in written
+
+
+def test_the_page_says_nothing_of_a_break_even_that_was_not_measured(tmp_path, written):
+    for labels in ("64", "1200"):
+        shutil.rmtree(tmp_path / f"parts/thematic/{labels}")
+    write_page(tmp_path, tmp_path / "page.md")
+    assert "labels without one" in written
+    assert "labels without one" not in (tmp_path / "page.md").read_text()
 
 
 def test_the_page_shows_the_ceiling(written):
