@@ -173,7 +173,7 @@ def _compare_tuning(student: Trained, comparator: Trained) -> str:
 
 def _describe_choice(tuning: Tuning) -> str:
     edges = tuning.list_edges()
-    return f"chosen (end of the grid: {', '.join(edges)})" if edges else "chosen"
+    return f"chosen (end of {', '.join(edges)})" if edges else "chosen"
 
 
 def _join(names: Sequence[str]) -> str:

@@ -58,7 +58,7 @@ def test_tuning_is_said(make_run):
     rows = tabulate_tuning([uneven]).records()
     assert [row["setting"] for row in rows if row["comparator"] == "linear"] == ["not tuned"]
     chosen = [row["chosen"] for row in rows if row["comparator"] == "student"]
-    assert chosen == ["chosen (end of the grid: learning_rate)", None, None]
+    assert chosen == ["chosen (end of learning_rate)", None, None]
 
 
 def test_what_reads_texts_says_how_many_it_cut_and_what_reads_features_what_they_saw(make_run):
