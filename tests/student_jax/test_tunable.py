@@ -58,7 +58,7 @@ def test_the_chosen_setting_is_one_of_the_tried():
 
 
 def test_a_choice_at_the_end_of_a_grid_is_named():
-    """Of two values, of words, and beside null none is an end."""
+    """Of two values, of lists, and beside null none is an end."""
     points = list_points({"l2": [0.1, 0.4, 0.2], "circuit": {"layers": [2, 4]}, "pool": [9, None, 1], "x": [[3]]})
     settings = [Setting(values=point, validation_loss=1.0, validation_accuracy=0.5) for point in points]
     assert Tuning(settings=settings, chosen=0).list_edges() == ["l2"]
