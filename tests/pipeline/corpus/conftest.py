@@ -1,4 +1,4 @@
-"""A dataset as a hub has it, in a folder."""
+"""Files that a test writes, and a dataset as a hub has it, in a folder."""
 
 import pytest
 
@@ -22,3 +22,15 @@ def dataset(tmp_path, monkeypatch):
         rows = {"text": ["a", None, "c"], "label": labels, "n": [1, 2, 3]}
         datasets.Dataset.from_dict(rows, features=features).to_parquet(tmp_path / "toy" / f"{split}.parquet")
     return str(tmp_path / "toy")
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a file of a name and a content, text or bytes; its path."""
+
+    def write_bytes(name, content):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write_bytes

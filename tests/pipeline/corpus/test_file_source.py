@@ -8,41 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.corpus.file_source import read_file_rows
-from pipeline.corpus.label_names import LabelNames
 from pipeline.corpus.row import Columns
 from pipeline.corpus.task_config import FileSource
 from teacher_cache.errors import UserError
-
-LABELS = LabelNames(["neg", "pos"], {})
-
-
-def read_rows(path, **source):
-    rows, form = read_file_rows(
-        path, FileSource(kind="file", path=path.name, **source), Columns("text", "label"), LABELS
-    )
-    return list(rows), form
-
-
-def read(path, **source):
-    return [(row.text, row.label) for row in read_rows(path, **source)[0]]
-
-
-def refuse(path, **source):
-    with pytest.raises(UserError) as caught:
-        read(path, **source)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write_bytes(name, content):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write_bytes
+from tests.pipeline.corpus.file_rows import LABELS, read, read_rows, refuse
 
 
 def test_csv_takes_quotes_embedded_lines_and_a_byte_order_mark(write):
@@ -77,11 +46,6 @@ def test_nul_bytes_are_left_to_cleaning(write):
     assert read(write("a.csv", b"text,label\na\0b,pos\n")) == [("a\0b", "pos")]
 
 
-def test_jsonl_keeps_types_nulls_and_line_separators_within_strings(write):
-    path = write("a.jsonl", '{"text": "a\u2028b", "label": 1}\n\n{"text": null, "label": true, "id": 7}\n')
-    assert read(path) == [("a\u2028b", 1), (None, True)]
-
-
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())])
 def test_parquet_reads_every_kind_of_string(tmp_path, kind):
     table = pa.table({"text": pa.array(["a", None, "b"]).cast(kind), "label": [0, 1, None], "other": [1.0, 2.0, 3.0]})
@@ -112,45 +76,6 @@ def test_a_missing_or_repeated_column_is_refused_with_the_columns_found(write):
     assert "one column text, got 2" in refuse(write("b.csv", "text,text,label\na,b,c\n"))
     assert "c.jsonl line 2: there must be one column text, got 0" in refuse(
         write("c.jsonl", '{"text": "a", "label": 1}\n{"label": 1}\n')
-    )
-
-
-def test_a_key_that_a_json_object_lacks_is_an_empty_cell_but_one_that_all_lack_is_a_wrong_name(write):
-    rows = '{"text": "a"}\n{"text": "b", "label": "pos"}\n'
-    assert read(write("a.jsonl", rows)) == [("a", None), ("b", "pos")]
-    assert read(write("a.json", f"[{rows.strip().replace(chr(10), ',')}]")) == [("a", None), ("b", "pos")]
-    message = refuse(write("b.jsonl", '{"text": "a", "lable": 1}\n{"text": "b", "id": 2}\n'))
-    assert message.startswith(
-        "b.jsonl: there must be one column label, got 0 (columns: 'text', 'id'); name the columns"
-    )
-
-
-@pytest.mark.parametrize(
-    ("content", "rows"),
-    [
-        ('{"text": ["a", "b"], "label": [0, 1], "version": 1, "name": "x"}', [("a", 0), ("b", 1)]),
-        ('{"text": {"0": "a", "1": "b"}, "label": {"0": 0}, "meta": "q"}', [("a", 0), ("b", None)]),
-    ],
-)
-def test_json_by_columns_may_have_more_beside_them(write, content, rows):
-    assert read(write("a.json", content)) == rows
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ('{"text": ["a", "b"], "label": [0]}', "columns must be equally long, got 2 of text and 1 of 'label'"),
-        ('{"columns": ["text", "label"], "data": [1, 2]}', "must be a list of objects or a table"),
-    ],
-)
-def test_json_that_is_no_table_is_refused(write, content, message):
-    assert message in refuse(write("a.json", content))
-
-
-@pytest.mark.parametrize("line", ['{"text": "a",', "[1]", "7", "[" * 100_000, '{"label": ' + "9" * 5000 + "}"])
-def test_a_malformed_json_line_is_refused_with_file_and_line(write, line):
-    assert refuse(write("a.jsonl", f'{{"text": "a", "label": 1}}\n{line}\n')).startswith(
-        "a.jsonl line 2: must be one JSON object, got "
     )
 
 
